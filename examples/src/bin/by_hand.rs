@@ -1,0 +1,2 @@
+//! Whisper by hand.
+fn main() {}

@@ -1,0 +1,4 @@
+//! Whisper without I/O.
+#![no_std]
+
+extern crate alloc;

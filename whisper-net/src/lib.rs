@@ -1,0 +1,2 @@
+//! Whisper on real networks.
+#![forbid(unsafe_code)]
