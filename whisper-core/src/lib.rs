@@ -1,4 +1,13 @@
 //! Whisper without I/O.
 #![no_std]
+#![deny(unsafe_code)]
 
 extern crate alloc;
+
+pub mod crypto;
+pub mod hash;
+pub mod identity;
+pub mod peer;
+pub mod rlp;
+pub mod time;
+pub mod topic;

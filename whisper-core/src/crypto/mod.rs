@@ -1,0 +1,22 @@
+//! The one door to the cipher crates: nothing else in this crate names them.
+//!
+//! | file | what |
+//! |---|---|
+//! | [`Secret`] | the only home of key bytes: boxed, wiped, silent |
+//! | [`curve`] | secp256k1: agreement, recoverable signatures |
+//! | [`ecies`] | encryption for a public key, with go-ethereum's parameters |
+//! | [`aead`] | AES-256-GCM under a nonce that is drawn, never given |
+//! | [`kdf`] | HKDF, HMAC and PBKDF2, all with SHA-256 |
+
+pub mod aead;
+pub mod curve;
+pub mod ecies;
+pub mod kdf;
+mod secret;
+
+pub use secret::Secret;
+
+/// A ciphertext did not open. Which step failed is not told: that would help whoever forges.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("the ciphertext does not open under this key")]
+pub struct DecryptError;

@@ -1,0 +1,17 @@
+//! The other end of one connection, by number.
+
+/// Names one connection. The driver counts connections and never uses a number twice.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct PeerId(u64);
+
+impl PeerId {
+    /// The peer at the other end of connection `number`.
+    pub const fn new(number: u64) -> Self {
+        Self(number)
+    }
+
+    /// The number of the connection.
+    pub const fn as_u64(self) -> u64 {
+        self.0
+    }
+}
