@@ -5,9 +5,11 @@
 extern crate alloc;
 
 pub mod crypto;
+pub mod envelope;
 pub mod hash;
 pub mod identity;
 pub mod peer;
+pub mod pow;
 pub mod rlp;
 pub mod time;
 pub mod topic;
