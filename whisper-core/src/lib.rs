@@ -8,6 +8,7 @@ pub mod crypto;
 pub mod envelope;
 pub mod hash;
 pub mod identity;
+pub mod packet;
 pub mod peer;
 pub mod pow;
 pub mod rlp;

@@ -1,0 +1,315 @@
+//! The packets of `shh/6`: what stands behind each message code (EIP-627, "Packets").
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use crate::envelope::Envelope;
+use crate::envelope::EnvelopeHash;
+use crate::pow::Rating;
+use crate::rlp;
+use crate::rlp::DecodeError;
+use crate::rlp::Reader;
+use crate::rlp::Writer;
+use crate::topic::Bloom;
+
+/// Message codes of `shh/6`. The transport adds and takes off the offset that devp2p assigns.
+pub mod code {
+    /// The first packet of each side.
+    pub const STATUS: u8 = 0;
+    /// A list of envelopes.
+    pub const MESSAGES: u8 = 1;
+    /// The least rating that the sender accepts.
+    pub const MIN_RATING: u8 = 2;
+    /// The topics that the sender wants.
+    pub const BLOOM: u8 = 3;
+    /// A packet of envelopes was judged (Status' extension).
+    pub const BATCH_ACKNOWLEDGED: u8 = 11;
+    /// Which envelopes of a packet were refused, and why (Status' extension).
+    pub const MESSAGES_RESPONSE: u8 = 12;
+    /// An envelope past pool and network, taken from trusted peers only.
+    pub const DIRECT: u8 = 127;
+    /// How many codes the protocol has.
+    pub const COUNT: u8 = 128;
+}
+
+/// The first packet of each side.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Status {
+    /// The least rating that the sender accepts.
+    pub min_rating: Rating,
+    /// The topics that the sender wants; all of them where there is none.
+    pub bloom: Option<Bloom>,
+    /// Whether the sender does not relay.
+    pub light: bool,
+    /// Whether the sender speaks the batch acknowledgement.
+    pub acknowledges: bool,
+}
+
+impl Status {
+    /// The version of the protocol.
+    pub const VERSION: u64 = 6;
+
+    /// The packet. Its fifth item is Status' extension and is left out where it would say no.
+    pub fn encode(&self) -> Vec<u8> {
+        let bloom = self.bloom.filter(|bloom| !bloom.is_full());
+        let mut writer = Writer::new();
+        writer.list(|items| {
+            items.uint(Self::VERSION).uint(self.min_rating.to_bits());
+            items.bytes(bloom.as_ref().map_or(&[][..], |bloom| bloom.as_bytes())).bool(self.light);
+            if self.acknowledges {
+                items.bool(true);
+            }
+        });
+        writer.into_bytes()
+    }
+
+    /// Reads the packet as go-ethereum does: only the version must be there, what follows the last
+    /// known item is ignored.
+    ///
+    /// # Errors
+    /// [`StatusError`] if it is not a list, of another version, or demands what is no rating or no
+    /// bloom filter.
+    pub fn decode(payload: &[u8]) -> Result<Self, StatusError> {
+        let mut items = Reader::new(payload).list()?;
+        match items.uint()? {
+            Self::VERSION => {}
+            version => return Err(StatusError::Version(version)),
+        }
+        let (min_rating, bloom) = match read_bits(&mut items) {
+            Some(bits) => {
+                (Rating::from_bits(bits).map_err(|_| StatusError::Rating)?, read_bloom(&mut items)?)
+            }
+            None => (Rating::ZERO, None),
+        };
+        let light = read_bool(&mut items);
+        let acknowledges = read_bool(&mut items);
+        Ok(Self { min_rating, bloom, light, acknowledges })
+    }
+}
+
+/// An integer, or nothing; an item that is none stays where it is, as in the reference.
+fn read_bits(items: &mut Reader<'_>) -> Option<u64> {
+    let before = *items;
+    let bits = items.uint();
+    if matches!(bits, Err(DecodeError::TooLarge)) {
+        *items = before;
+    }
+    bits.ok()
+}
+
+fn read_bloom(items: &mut Reader<'_>) -> Result<Option<Bloom>, StatusError> {
+    let Ok(bytes) = items.bytes() else { return Ok(None) };
+    match <[u8; 64]>::try_from(bytes) {
+        Ok(bits) => Ok(Some(Bloom::from_bytes(bits)).filter(|bloom| !bloom.is_full())),
+        Err(_) if bytes.is_empty() => Ok(None),
+        Err(_) => Err(StatusError::Bloom),
+    }
+}
+
+/// Anything but a canonical 1 reads as false.
+fn read_bool(items: &mut Reader<'_>) -> bool {
+    items.uint() == Ok(1)
+}
+
+/// Why a first packet does not do.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum StatusError {
+    /// It is not the RLP that it must be.
+    #[error(transparent)]
+    Encoding(#[from] DecodeError),
+    /// The peer speaks another version.
+    #[error("the peer speaks version {0} of the protocol, not 6")]
+    Version(u64),
+    /// What it demands is no rating.
+    #[error("the peer demands what is no rating")]
+    Rating,
+    /// Its bloom filter has a wrong size.
+    #[error("the bloom filter is neither empty nor 64 bytes")]
+    Bloom,
+}
+
+/// The packet that announces the least rating we accept.
+pub fn encode_min_rating(rating: Rating) -> Vec<u8> {
+    let mut writer = Writer::new();
+    writer.uint(rating.to_bits());
+    writer.into_bytes()
+}
+
+/// Reads the packet that announces the least rating a peer accepts; what follows is ignored.
+///
+/// # Errors
+/// [`StatusError`] if it is no integer or no rating.
+pub fn decode_min_rating(payload: &[u8]) -> Result<Rating, StatusError> {
+    Rating::from_bits(Reader::new(payload).uint()?).map_err(|_| StatusError::Rating)
+}
+
+/// The packet that announces the topics we want.
+pub fn encode_bloom(bloom: &Bloom) -> Vec<u8> {
+    let mut writer = Writer::new();
+    writer.bytes(bloom.as_bytes());
+    writer.into_bytes()
+}
+
+/// Reads the packet that announces the topics a peer wants.
+///
+/// # Errors
+/// [`StatusError`] unless it is a string of 64 bytes.
+pub fn decode_bloom(payload: &[u8]) -> Result<Bloom, StatusError> {
+    Ok(Bloom::from_bytes(Reader::new(payload).array()?))
+}
+
+/// The packet that carries `envelopes`.
+pub fn encode_messages(envelopes: &[Arc<Envelope>]) -> Vec<u8> {
+    let payload = envelopes.iter().map(|envelope| envelope.encoded_len()).sum();
+    let mut writer = Writer::with_capacity(rlp::list_len(payload));
+    writer.list_header(payload);
+    envelopes.iter().for_each(|envelope| envelope.write(&mut writer));
+    writer.into_bytes()
+}
+
+/// Checks a packet of envelopes, all of it, and returns a reader that stands at the first. Nothing
+/// is hashed yet.
+///
+/// # Errors
+/// [`DecodeError`] if anything in it is malformed, or something follows the list.
+pub fn check_messages(payload: &[u8]) -> Result<Reader<'_>, DecodeError> {
+    let mut packet = Reader::new(payload);
+    let envelopes = packet.list()?;
+    packet.finish()?;
+    let mut rest = envelopes;
+    while !rest.is_empty() {
+        Envelope::skip(&mut rest)?;
+    }
+    Ok(envelopes)
+}
+
+/// The packet that carries one envelope to a peer that trusts us.
+pub fn encode_direct(envelope: &Envelope) -> Vec<u8> {
+    envelope.encode()
+}
+
+/// Reads what a trusted peer sent: one envelope, or a list of them as Status' nodes send.
+///
+/// # Errors
+/// [`DecodeError`] if it is neither.
+pub fn decode_direct(payload: &[u8]) -> Result<Vec<Envelope>, DecodeError> {
+    let is_list_of_lists = Reader::new(payload).list()?.next_is_list();
+    if !is_list_of_lists {
+        return Ok(Vec::from([Envelope::decode(payload)?]));
+    }
+    let mut rest = check_messages(payload)?;
+    let mut envelopes = Vec::new();
+    while !rest.is_empty() {
+        envelopes.push(Envelope::read(&mut rest)?);
+    }
+    Ok(envelopes)
+}
+
+/// The packet that says: the batch with this hash was judged.
+pub fn encode_acknowledgement(batch: &[u8; 32]) -> Vec<u8> {
+    let mut writer = Writer::new();
+    writer.bytes(batch);
+    writer.into_bytes()
+}
+
+/// Reads the hash of the batch that was judged.
+///
+/// # Errors
+/// [`DecodeError`] unless it is a string of 32 bytes.
+pub fn decode_acknowledgement(payload: &[u8]) -> Result<[u8; 32], DecodeError> {
+    Reader::new(payload).array()
+}
+
+/// The packet that says which envelopes of a batch were refused, each with a reason in words.
+pub fn encode_response(batch: &[u8; 32], refused: &[(EnvelopeHash, &str)]) -> Vec<u8> {
+    let mut writer = Writer::new();
+    writer.list(|packet| {
+        packet.uint(RESPONSE_VERSION).list(|body| {
+            body.bytes(batch).list(|errors| {
+                for (hash, reason) in refused {
+                    errors.list(|error| {
+                        error.bytes(hash.as_bytes()).uint(REFUSED).bytes(reason.as_bytes());
+                    });
+                }
+            });
+        });
+    });
+    writer.into_bytes()
+}
+
+/// Which envelopes of a batch a peer refused.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Response {
+    /// The hash of the batch.
+    pub batch: [u8; 32],
+    /// The envelopes that were refused.
+    pub refused: Vec<EnvelopeHash>,
+}
+
+/// Reads which envelopes of a batch were refused; nothing, where the version is unknown. What is
+/// listed beyond `most` envelopes is not read.
+///
+/// # Errors
+/// [`DecodeError`] if it is not built as it must be.
+pub fn decode_response(payload: &[u8], most: usize) -> Result<Option<Response>, DecodeError> {
+    let mut packet = Reader::new(payload).list()?;
+    if packet.uint()? != RESPONSE_VERSION {
+        return Ok(None);
+    }
+    let mut body = packet.list()?;
+    let batch = body.array()?;
+    let mut errors = body.list()?;
+    let mut refused = Vec::new();
+    while !errors.is_empty() && refused.len() < most {
+        let mut error = errors.list()?;
+        let hash = EnvelopeHash::new(error.array()?);
+        if error.uint()? != 0 {
+            refused.push(hash);
+        }
+    }
+    Ok(Some(Response { batch, refused }))
+}
+
+const RESPONSE_VERSION: u64 = 1;
+/// What Status' code emits for every reason.
+const REFUSED: u64 = 36;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_status_of_a_default_node_is_the_reference_s() {
+        let status = Status {
+            min_rating: Rating::DEFAULT_MINIMUM,
+            bloom: None,
+            light: false,
+            acknowledges: false,
+        };
+        assert_eq!(hex::encode(status.encode()), "cc06883fc999999999999a8080");
+        assert_eq!(Status::decode(&status.encode()), Ok(status));
+        let offering = Status { acknowledges: true, ..status };
+        assert_eq!(hex::encode(offering.encode()), "cd06883fc999999999999a808001");
+        assert_eq!(Status::decode(&offering.encode()), Ok(offering));
+    }
+
+    #[test]
+    fn a_response_is_read_as_it_was_written() {
+        let refused = EnvelopeHash::new([7; 32]);
+        let bytes = encode_response(&[1; 32], &[(refused, "very old envelope")]);
+        let response = Response { batch: [1; 32], refused: Vec::from([refused]) };
+        assert_eq!(decode_response(&bytes, 9), Ok(Some(response)));
+        for length in 0..bytes.len() {
+            assert!(decode_response(&bytes[..length], 9).is_err(), "{length}");
+        }
+    }
+
+    #[test]
+    fn one_bad_envelope_spoils_the_packet() {
+        assert!(check_messages(&[0xc0]).is_ok());
+        assert_eq!(check_messages(&[0xc1, 0xc0]).map(|_| ()), Err(DecodeError::Missing));
+        assert_eq!(check_messages(&[0xc0, 0x80]).map(|_| ()), Err(DecodeError::Trailing));
+        assert_eq!(check_messages(&[]).map(|_| ()), Err(DecodeError::Missing));
+    }
+}
