@@ -1,2 +1,4 @@
 //! Whisper on real networks.
 #![forbid(unsafe_code)]
+
+pub mod transport;

@@ -1,0 +1,227 @@
+//! What carries packets between nodes: the trait that every wire implements.
+//!
+//! A transport owns the sockets. It numbers connections, moves packets, and judges nothing: who may
+//! send how much, and what is forwarded to whom, is decided by [`whisper_core`]'s node behind it.
+//!
+//! # Promises of an implementation
+//!
+//! - **Each connection is one life**: one [`Connected`](TransportEvent::Connected), then packets, then
+//!   exactly one [`Disconnected`](TransportEvent::Disconnected), even when the node asked for it.
+//!   Its [`PeerId`] comes from a [`PeerNumbers`] and is never used again.
+//! - **No call waits.** [`Transport::send`] queues; what a socket has taken is told by
+//!   [`Written`](TransportEvent::Written). The node hands over at most about 1 MiB per peer ahead of
+//!   that, so a queue is bounded without a limit of its own.
+//! - **Intake is bounded.** Sockets are read only while the queue of events has room, and a
+//!   [throttled](Transport::throttle) peer is not read at all. Nothing that was read is dropped.
+//! - **Calls for a connection that is gone** are ignored: the two sides cannot agree on the instant.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
+use std::task::Context;
+use std::task::Poll;
+use std::time::Duration;
+
+use whisper_core::crypto::curve::PublicKey;
+use whisper_core::peer::PeerId;
+
+/// A wire: connections to other nodes, and packets over them.
+///
+/// It is polled like a stream and driven from one task. Whoever implements it keeps its sockets in
+/// tasks of its own, so that packets are decrypted on all cores while one loop relays them.
+pub trait Transport: Send + 'static {
+    /// Appends what has happened to `events`, at most [`EVENTS_PER_POLL`] of them, and tells how many.
+    ///
+    /// It is pending while there is nothing. `Ready(0)` means that the transport has ended and will
+    /// never tell anything again.
+    fn poll_events(
+        &mut self,
+        cx: &mut Context<'_>,
+        events: &mut Vec<TransportEvent>,
+    ) -> Poll<usize>;
+
+    /// Queues one packet. `code` is the shh message code, 0 to 127, before any offset of the wire.
+    fn send(&mut self, peer: PeerId, code: u8, payload: Vec<u8>);
+
+    /// Leaves the socket of `peer` unread for `span`. A later call replaces an earlier one.
+    fn throttle(&mut self, peer: PeerId, span: Duration);
+
+    /// Ends a connection, saying why where the wire has a word for it. What is queued may be lost.
+    fn disconnect(&mut self, peer: PeerId, why: Goodbye);
+
+    /// Starts connecting to `address`, written as this wire writes addresses, and keeps at it: when
+    /// the connection ends it is tried again after a while.
+    ///
+    /// # Errors
+    ///
+    /// When the address is malformed, or the wire cannot dial.
+    fn dial(&mut self, address: &str) -> Result<(), DialError> {
+        let _ = address;
+        Err(DialError::Unsupported)
+    }
+
+    /// Where others reach this node, as the wire writes addresses; nothing if it does not listen.
+    fn local_address(&self) -> Option<String> {
+        None
+    }
+
+    /// Says goodbye to everybody and is ready once that is written. The driver bounds the wait, then
+    /// drops the transport, which must cut what is left.
+    fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let _ = cx;
+        Poll::Ready(())
+    }
+}
+
+/// The most events that one [`Transport::poll_events`] may append: enough to pay for a wake-up, few
+/// enough that a command waits for less than a millisecond.
+pub const EVENTS_PER_POLL: usize = 256;
+
+/// What a transport tells.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum TransportEvent {
+    /// A connection stands: the wire's own handshake is over and both sides speak `shh/6`.
+    Connected {
+        /// Its number.
+        peer: PeerId,
+        /// Who is at the other end.
+        facts: PeerFacts,
+    },
+    /// A connection has ended.
+    Disconnected {
+        /// Its number.
+        peer: PeerId,
+        /// How it ended.
+        how: Departure,
+    },
+    /// A packet has come.
+    Received {
+        /// Who sent it.
+        peer: PeerId,
+        /// The shh message code, 0 to 127, without any offset of the wire.
+        code: u8,
+        /// The packet's body, decrypted and decompressed.
+        payload: Vec<u8>,
+    },
+    /// The socket has taken more of what [`Transport::send`] queued.
+    Written {
+        /// Whose socket.
+        peer: PeerId,
+        /// The lengths of the payloads that were taken whole since the last such event, summed: the
+        /// numbers that `send` saw, not what they became on the wire.
+        bytes: usize,
+    },
+}
+
+/// What a transport knows about the other end of a connection.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct PeerFacts {
+    /// Who opened the connection.
+    pub direction: Direction,
+    /// The other end's address as this wire writes it, such as an enode URL; empty if it has none.
+    pub endpoint: String,
+    /// The other end's socket address.
+    pub address: Option<SocketAddr>,
+    /// The key that the other end has proved to hold.
+    pub public_key: Option<PublicKey>,
+    /// The name of the other end's program, as it claims.
+    pub client: String,
+    /// Whether the operator has listed it as trusted: no budget binds it.
+    pub trusted: bool,
+}
+
+impl PeerFacts {
+    /// What is known of an anonymous peer.
+    pub const fn new(direction: Direction) -> Self {
+        Self {
+            direction,
+            endpoint: String::new(),
+            address: None,
+            public_key: None,
+            client: String::new(),
+            trusted: false,
+        }
+    }
+}
+
+/// Who opened a connection.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Direction {
+    /// The other end did.
+    Inbound,
+    /// This node did.
+    Outbound,
+}
+
+/// Why this node ends a connection.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Goodbye {
+    /// The application asked for it.
+    Requested,
+    /// The peer broke the protocol.
+    Violation,
+    /// The peer is of no use, such as a light node to a light node.
+    Useless,
+    /// This node shuts down.
+    Quitting,
+}
+
+/// How a connection ended.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Departure {
+    /// This node ended it.
+    Local,
+    /// The other end closed it.
+    Remote,
+    /// Nothing came, or nothing was taken, for too long.
+    TimedOut,
+    /// What came was not the wire's format, or the network failed.
+    Broken,
+}
+
+/// Gives out numbers for connections, each once. Clones share the count, so that several transports
+/// of one node never use the same number.
+#[derive(Clone, Debug, Default)]
+pub struct PeerNumbers(Arc<AtomicU64>);
+
+impl PeerNumbers {
+    /// The next number.
+    pub fn next(&self) -> PeerId {
+        PeerId::new(self.0.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+/// Why a transport will not dial.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum DialError {
+    /// This transport opens no connections.
+    #[error("this transport opens no connections")]
+    Unsupported,
+    /// The text is not an address of this transport.
+    #[error("not an address of this transport")]
+    Malformed,
+    /// The address is the node's own.
+    #[error("the address is this node's own")]
+    OwnAddress,
+    /// The transport already keeps as many addresses as it may.
+    #[error("the list of addresses to dial is full")]
+    Full,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clones_of_the_numbers_never_repeat_one() {
+        let numbers = PeerNumbers::default();
+        let other = numbers.clone();
+        assert_ne!(numbers.next(), other.next());
+        assert_ne!(other.next(), numbers.next());
+    }
+}
