@@ -46,7 +46,7 @@ impl Work {
 ///
 /// Smaller, shorter-lived and harder envelopes rate higher. Never NaN, never negative; bit-identical
 /// to go-ethereum's "PoW".
-#[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Rating(f64);
 
 impl Rating {
@@ -104,6 +104,12 @@ impl Eq for Rating {}
 impl Ord for Rating {
     fn cmp(&self, other: &Self) -> Ordering {
         self.0.total_cmp(&other.0)
+    }
+}
+
+impl PartialOrd for Rating {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 
