@@ -15,7 +15,8 @@ import (
 // benchSeal measures the reference's own Envelope.Seal. It tries the nonces 0, 1, 2, … and stops at
 // the first that shows the bits asked for, so the nonce that it leaves in the envelope says exactly
 // how many it tried: no copy of the search is needed. Whole searches are added up until they took
-// the time wanted; `nonces` over `cpu_ns` is the rate of one core. The collector runs, being part of the price.
+// the time wanted: `nonces` over `cpu_ns` is the rate of one core, and the collector, which is part
+// of the price, runs. `last` is one of the sealed envelopes, for a check of the nonce.
 func (p *peer) benchSeal(line []byte) (object, error) {
 	a := struct {
 		Payload int     `json:"payload"` // bytes, padded and encrypted as any message
@@ -34,6 +35,7 @@ func (p *peer) benchSeal(line []byte) (object, error) {
 	var nonces, searches uint64
 	var cpu, wall time.Duration
 	var size int
+	var last []byte
 	for wall.Seconds() < a.Seconds {
 		envelope, err := unsealed(*params)
 		if err != nil {
@@ -51,9 +53,13 @@ func (p *peer) benchSeal(line []byte) (object, error) {
 		cpu += cpuTime() - used
 		nonces += envelope.Nonce + 1
 		searches++
+		if last, err = rlp.EncodeToBytes(envelope); err != nil {
+			return nil, err
+		}
 	}
 	return object{
 		"nonces": nonces, "searches": searches, "size": size,
+		"last":   hex.EncodeToString(last),
 		"cpu_ns": cpu.Nanoseconds(), "wall_ns": wall.Nanoseconds(), "go": runtime.Version(),
 	}, nil
 }
