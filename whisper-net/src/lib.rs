@@ -1,4 +1,12 @@
 //! Whisper on real networks.
 #![forbid(unsafe_code)]
 
+pub mod keyfile;
 pub mod transport;
+
+mod clock;
+mod entropy;
+
+pub use clock::Clock;
+pub use entropy::Entropy;
+pub use entropy::NoEntropy;
