@@ -34,7 +34,7 @@ use crate::topic::Topic;
 /// assert_eq!(Envelope::decode(&envelope.encode())?, envelope);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Eq, PartialEq)]
 pub struct Draft {
     expiry: u32,
     ttl: u32,
@@ -133,6 +133,17 @@ impl Draft {
         writer.list_header(payload);
         self.write_fields(&mut writer);
         writer.into_bytes()
+    }
+}
+
+impl fmt::Debug for Draft {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Draft")
+            .field("expiry", &self.expiry)
+            .field("ttl", &self.ttl)
+            .field("topic", &self.topic)
+            .field("data", &format_args!("{} bytes", self.data.len()))
+            .finish()
     }
 }
 

@@ -7,6 +7,7 @@ extern crate alloc;
 pub mod crypto;
 pub mod envelope;
 pub mod hash;
+mod hex;
 pub mod identity;
 pub mod packet;
 pub mod peer;

@@ -5,6 +5,8 @@ use core::str::FromStr;
 
 use rand_core::CryptoRng;
 
+use crate::hex::parse_hex;
+
 /// Four public bytes by which readers find an envelope. Prints and parses as eight hex digits.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Topic([u8; 4]);
@@ -56,19 +58,6 @@ impl FromStr for Topic {
         parse_hex(digits, &mut bytes).ok_or(InvalidTopic)?;
         Ok(Self(bytes))
     }
-}
-
-/// Fills `bytes` from exactly twice as many hex digits.
-pub(crate) fn parse_hex(digits: &str, bytes: &mut [u8]) -> Option<()> {
-    if digits.len() != bytes.len().checked_mul(2)? {
-        return None;
-    }
-    for (byte, pair) in bytes.iter_mut().zip(digits.as_bytes().chunks_exact(2)) {
-        let [high, low] =
-            <[u8; 2]>::try_from(pair).ok()?.map(|digit| char::from(digit).to_digit(16));
-        *byte = u8::try_from(high? << 4 | low?).ok()?;
-    }
-    Some(())
 }
 
 /// A text that is no topic.

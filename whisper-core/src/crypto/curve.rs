@@ -16,6 +16,7 @@ use rand_core::CryptoRng;
 use zeroize::zeroize_stack;
 
 use super::Secret;
+use crate::hex::parse_hex;
 
 /// A private key: 32 bytes, big-endian, at least 1 and below the order of the curve.
 #[derive(Debug, Eq, PartialEq)]
@@ -223,7 +224,7 @@ impl FromStr for PublicKey {
             _ => digits,
         };
         let mut bytes = [0; 64];
-        crate::topic::parse_hex(digits, &mut bytes).ok_or(InvalidKey)?;
+        parse_hex(digits, &mut bytes).ok_or(InvalidKey)?;
         Self::from_bytes(&bytes)
     }
 }
