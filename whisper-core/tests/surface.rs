@@ -1,0 +1,126 @@
+//! What users and logs see of the types: which cross threads, and that those with secrets print
+//! none.
+
+use core::fmt::Debug;
+use core::time::Duration;
+
+use whisper_core::crypto::DecryptError;
+use whisper_core::crypto::Secret;
+use whisper_core::crypto::aead::AesGcm;
+use whisper_core::crypto::curve::InvalidKey;
+use whisper_core::crypto::curve::InvalidSignature;
+use whisper_core::crypto::curve::PublicKey;
+use whisper_core::crypto::curve::SecretKey;
+use whisper_core::crypto::curve::Signature;
+use whisper_core::envelope::Draft;
+use whisper_core::envelope::Envelope;
+use whisper_core::envelope::EnvelopeError;
+use whisper_core::envelope::EnvelopeHash;
+use whisper_core::hash::Keccak;
+use whisper_core::identity::Identity;
+use whisper_core::identity::SymmetricKey;
+use whisper_core::packet::Response;
+use whisper_core::packet::Status;
+use whisper_core::packet::StatusError;
+use whisper_core::peer::PeerId;
+use whisper_core::pow::InvalidRating;
+use whisper_core::pow::Rating;
+use whisper_core::pow::Search;
+use whisper_core::pow::Work;
+use whisper_core::rlp::DecodeError;
+use whisper_core::rlp::Reader;
+use whisper_core::rlp::Writer;
+use whisper_core::time::Timestamp;
+use whisper_core::topic::Bloom;
+use whisper_core::topic::InvalidTopic;
+use whisper_core::topic::Topic;
+
+#[test]
+fn every_type_crosses_threads() {
+    fn crosses<T: Send + Sync>() {}
+    macro_rules! cross {
+        ($($type:ty),* $(,)?) => { $(crosses::<$type>();)* };
+    }
+    cross!(
+        Timestamp,
+        PeerId,
+        Keccak,
+        Reader<'_>,
+        Writer,
+        DecodeError,
+        Secret<32>,
+        DecryptError,
+        AesGcm,
+        SecretKey,
+        PublicKey,
+        Signature,
+        InvalidKey,
+        InvalidSignature,
+        Identity,
+        SymmetricKey,
+        Topic,
+        Bloom,
+        InvalidTopic,
+        Work,
+        Rating,
+        InvalidRating,
+        Search,
+        Draft,
+        Envelope,
+        EnvelopeHash,
+        EnvelopeError,
+        Status,
+        StatusError,
+        Response,
+    );
+}
+
+/// 0x41 is `A` and 65: whatever way it is printed, it is found.
+const KEY: [u8; 32] = [0x41; 32];
+
+#[test]
+fn what_holds_a_key_prints_none_of_it() {
+    let secret = || Secret::<32>::from_slice(&KEY).expect("32 bytes");
+    let secret_key = || SecretKey::from_bytes(&KEY).expect("a valid key");
+    assert_prints(&secret(), "Secret(..)");
+    assert_prints(&secret_key(), "SecretKey(Secret(..))");
+    assert_prints(&AesGcm::new(&secret()), "AesGcm(..)");
+    assert_prints(&SymmetricKey::from_bytes(&KEY).expect("not zero"), "SymmetricKey(..)");
+    let identity = Identity::from_secret(secret_key());
+    let public = identity.public_key().to_string();
+    assert_prints(&identity, &format!("Identity {{ public: PublicKey({public}), .. }}"));
+    assert_prints(&identity.sign(&[1; 32]), "Signature(..)");
+}
+
+#[test]
+fn a_hash_that_runs_prints_nothing_of_what_it_has_absorbed() {
+    let mut hash = Keccak::new();
+    hash.update(&KEY);
+    assert_prints(&hash, "Keccak(..)");
+    assert_prints(&Search::new(&KEY), "Search { prefix: Keccak(..) }");
+}
+
+#[test]
+fn an_envelope_prints_how_much_it_carries_and_not_what() {
+    let now = Timestamp::from_secs(1_600_000_000);
+    let topic = Topic::new([1, 2, 3, 4]);
+    let draft = Draft::new(now, Duration::from_secs(50), topic, KEY.into()).expect("a good draft");
+    assert_prints(
+        &draft,
+        "Draft { expiry: 1600000050, ttl: 50, topic: Topic([1, 2, 3, 4]), data: 32 bytes }",
+    );
+    assert_prints(
+        &draft.seal(0),
+        "Envelope { expiry: 1600000050, ttl: 50, topic: Topic([1, 2, 3, 4]), data: 32 bytes, \
+         rating: Rating(0.00044444444444444447), .. }",
+    );
+}
+
+#[track_caller]
+fn assert_prints(value: &impl Debug, text: &str) {
+    assert_eq!(format!("{value:?}"), text);
+    let lines = format!("{value:#?}");
+    for leak in ["41414141", "4141", "65, 65", "65,\n", "AAAA"] {
+        assert!(!lines.contains(leak), "{lines}");
+    }
+}
