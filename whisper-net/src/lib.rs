@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub mod keyfile;
+pub mod memory;
 pub mod transport;
 
 mod clock;

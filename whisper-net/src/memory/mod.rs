@@ -1,0 +1,152 @@
+//! Connections inside one process, with faults drawn from a seed: networks for tests.
+
+mod pipe;
+mod transport;
+mod weather;
+
+use std::collections::BTreeMap;
+use std::collections::VecDeque;
+use std::fmt;
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+use std::sync::Weak;
+use std::time::Duration;
+
+use self::pipe::Bell;
+use self::pipe::Pipe;
+pub use self::transport::MemoryTransport;
+
+/// A network inside this process. Clones are the same network.
+///
+/// Connections behave like TCP: packets arrive whole and in order, or the connection breaks. What
+/// goes wrong is drawn from a seed; with tokio's clock paused, hours of it pass in milliseconds.
+///
+/// ```
+/// use whisper_net::memory::MemoryNetwork;
+/// use whisper_net::transport::Transport;
+///
+/// let network = MemoryNetwork::new();
+/// let alice = network.transport("alice");
+/// let mut bob = network.transport("bob");
+/// bob.dial("memory:alice")?;
+/// assert_eq!(alice.local_address().as_deref(), Some("memory:alice"));
+/// # Ok::<(), whisper_net::transport::DialError>(())
+/// ```
+#[derive(Clone)]
+pub struct MemoryNetwork(Arc<Network>);
+
+struct Network {
+    faults: Faults,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    seed: u64,
+    hosts: BTreeMap<String, Weak<Host>>,
+}
+
+/// What other hosts see of a transport.
+#[derive(Default)]
+struct Host {
+    bell: Bell,
+    arrivals: Mutex<VecDeque<Visit>>,
+}
+
+/// A connection that somebody else has opened.
+struct Visit {
+    endpoint: String,
+    incoming: Pipe,
+    outgoing: Pipe,
+}
+
+/// What goes wrong in a [`MemoryNetwork`].
+#[derive(Clone, Debug)]
+pub struct Faults {
+    /// How long packets are under way, drawn for each.
+    pub latency: RangeInclusive<Duration>,
+    /// The probability that a connection breaks instead of taking a packet; what is under way is lost.
+    pub cut: f64,
+    /// How many bytes a socket takes ahead of the other end's reading.
+    pub buffer: usize,
+    /// How long until an address is dialled again after its connection ended.
+    pub redial: Duration,
+}
+
+impl Default for Faults {
+    /// Nothing goes wrong; a lost connection is dialled again after a second.
+    fn default() -> Self {
+        Self {
+            latency: Duration::ZERO..=Duration::ZERO,
+            cut: 0.0,
+            buffer: 256 * 1024,
+            redial: Duration::from_secs(1),
+        }
+    }
+}
+
+impl MemoryNetwork {
+    /// A network where nothing goes wrong.
+    pub fn new() -> Self {
+        Self::with_faults(0, Faults::default())
+    }
+
+    /// A network where `faults` go wrong, drawn from `seed`.
+    pub fn with_faults(seed: u64, faults: Faults) -> Self {
+        let state = State { seed, hosts: BTreeMap::new() };
+        Self(Arc::new(Network { faults, state: Mutex::new(state) }))
+    }
+
+    /// A transport that others reach as `memory:` and `name`. A name that is given again leads to
+    /// the newer transport.
+    pub fn transport(&self, name: &str) -> MemoryTransport {
+        let transport = MemoryTransport::new(self.clone(), name);
+        self.lock().hosts.insert(name.to_owned(), Arc::downgrade(transport.host()));
+        transport
+    }
+
+    /// Opens a connection from one host to another, if there is somebody of that name.
+    fn connect(&self, from: (&str, &Host), name: &str) -> Option<(Pipe, Pipe)> {
+        let mut state = self.lock();
+        let host = state.hosts.get(name)?.upgrade()?;
+        let mut pipe = |writer: &Bell, reader: &Bell| {
+            state.seed = state.seed.wrapping_add(1);
+            Pipe::new(&self.0.faults, state.seed, writer.clone(), reader.clone())
+        };
+        let outgoing = pipe(&from.1.bell, &host.bell);
+        let incoming = pipe(&host.bell, &from.1.bell);
+        let visit = Visit {
+            endpoint: format!("{SCHEME}{}", from.0),
+            incoming: outgoing.clone(),
+            outgoing: incoming.clone(),
+        };
+        lock(&host.arrivals).push_back(visit);
+        host.bell.ring();
+        Some((incoming, outgoing))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        lock(&self.0.state)
+    }
+}
+
+impl Default for MemoryNetwork {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for MemoryNetwork {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryNetwork").field("faults", &self.0.faults).finish_non_exhaustive()
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+const SCHEME: &str = "memory:";

@@ -1,0 +1,291 @@
+//! One node's end of a network in memory.
+
+use std::collections::BTreeMap;
+use std::collections::VecDeque;
+use std::fmt;
+use std::future::Future;
+use std::mem;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Context;
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tokio::time::Sleep;
+use whisper_core::peer::PeerId;
+
+use super::Host;
+use super::MemoryNetwork;
+use super::SCHEME;
+use super::Visit;
+use super::lock;
+use super::pipe::Arrival;
+use super::pipe::Pipe;
+use crate::transport::Departure;
+use crate::transport::DialError;
+use crate::transport::Direction;
+use crate::transport::EVENTS_PER_POLL;
+use crate::transport::Goodbye;
+use crate::transport::PeerFacts;
+use crate::transport::PeerNumbers;
+use crate::transport::Transport;
+use crate::transport::TransportEvent;
+
+/// One node's end of a [`MemoryNetwork`].
+pub struct MemoryTransport {
+    network: MemoryNetwork,
+    name: String,
+    host: Arc<Host>,
+    numbers: PeerNumbers,
+    links: BTreeMap<PeerId, Link>,
+    dials: Vec<Dial>,
+    told: VecDeque<TransportEvent>,
+    alarm: Option<Pin<Box<Sleep>>>,
+    /// The link to be read first, so that a busy one cannot starve the others.
+    turn: PeerId,
+}
+
+struct Link {
+    incoming: Pipe,
+    outgoing: Pipe,
+    unread_until: Option<Instant>,
+}
+
+/// An address that is kept connected.
+struct Dial {
+    name: String,
+    state: DialState,
+}
+
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum DialState {
+    Connected(PeerId),
+    Due(Instant),
+}
+
+impl MemoryTransport {
+    pub(super) fn new(network: MemoryNetwork, name: &str) -> Self {
+        Self {
+            network,
+            name: name.to_owned(),
+            host: Arc::default(),
+            numbers: PeerNumbers::default(),
+            links: BTreeMap::new(),
+            dials: Vec::new(),
+            told: VecDeque::new(),
+            alarm: None,
+            turn: PeerId::new(0),
+        }
+    }
+
+    pub(super) fn host(&self) -> &Arc<Host> {
+        &self.host
+    }
+
+    fn welcome(&mut self, endpoint: String, direction: Direction, pipes: (Pipe, Pipe)) -> PeerId {
+        let peer = self.numbers.next();
+        let (incoming, outgoing) = pipes;
+        self.links.insert(peer, Link { incoming, outgoing, unread_until: None });
+        let facts = PeerFacts { endpoint, ..PeerFacts::new(direction) };
+        self.told.push_back(TransportEvent::Connected { peer, facts });
+        peer
+    }
+
+    fn dial_what_is_due(&mut self, now: Instant) {
+        let mut dials = mem::take(&mut self.dials);
+        for dial in &mut dials {
+            if matches!(dial.state, DialState::Due(due) if due <= now) {
+                dial.state = match self.network.connect((&self.name, &self.host), &dial.name) {
+                    Some(pipes) => {
+                        let endpoint = format!("{SCHEME}{}", dial.name);
+                        let peer = self.welcome(endpoint, Direction::Outbound, pipes);
+                        DialState::Connected(peer)
+                    }
+                    None => DialState::Due(now + self.network.0.faults.redial),
+                };
+            }
+        }
+        self.dials = dials;
+    }
+
+    fn part(&mut self, peer: PeerId, how: Departure) {
+        if let Some(link) = self.links.remove(&peer) {
+            // What was sent still arrives; what comes goes nowhere.
+            link.outgoing.finish();
+            link.incoming.abandon();
+            let again = Instant::now() + self.network.0.faults.redial;
+            for dial in &mut self.dials {
+                if dial.state == DialState::Connected(peer) {
+                    dial.state = DialState::Due(again);
+                }
+            }
+            self.told.push_back(TransportEvent::Disconnected { peer, how });
+        }
+    }
+
+    /// Reads one link until it is empty or `events` is full; tells when it is worth another look.
+    fn read(
+        &mut self,
+        peer: PeerId,
+        now: Instant,
+        events: &mut Vec<TransportEvent>,
+        room: usize,
+    ) -> Option<Instant> {
+        let link = self.links.get(&peer)?;
+        let (bytes, broken) = link.outgoing.written();
+        if broken {
+            self.part(peer, Departure::Broken);
+            return None;
+        }
+        if bytes > 0 {
+            events.push(TransportEvent::Written { peer, bytes });
+        }
+        if let Some(until) = link.unread_until.filter(|until| *until > now) {
+            return Some(until);
+        }
+        while events.len() < room {
+            match link.incoming.receive(now) {
+                Arrival::Packet((code, payload)) => {
+                    events.push(TransportEvent::Received { peer, code, payload });
+                }
+                Arrival::NotBefore(due) => return due,
+                Arrival::Finished => {
+                    self.part(peer, Departure::Remote);
+                    return None;
+                }
+                Arrival::Broken => {
+                    self.part(peer, Departure::Broken);
+                    return None;
+                }
+            }
+        }
+        Some(now)
+    }
+
+    /// Reads all links, from the one whose turn it is; tells when it is worth another look.
+    fn read_all(
+        &mut self,
+        now: Instant,
+        events: &mut Vec<TransportEvent>,
+        room: usize,
+    ) -> Option<Instant> {
+        let after = self.links.range(self.turn..).map(|(peer, _)| *peer);
+        let before = self.links.range(..self.turn).map(|(peer, _)| *peer);
+        let peers: Vec<_> = after.chain(before).collect();
+        let mut alarm: Option<Instant> = None;
+        for peer in peers {
+            if events.len() >= room {
+                self.turn = peer;
+                return Some(now);
+            }
+            let due = self.read(peer, now, events, room);
+            alarm = [alarm, due].into_iter().flatten().min();
+        }
+        alarm
+    }
+
+    fn poll_alarm(&mut self, cx: &mut Context<'_>, at: Option<Instant>) -> Poll<()> {
+        let due = self.dials.iter().filter_map(|dial| match dial.state {
+            DialState::Due(due) => Some(due),
+            DialState::Connected(_) => None,
+        });
+        let Some(at) = due.chain(at).min() else { return Poll::Pending };
+        let alarm = self.alarm.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(at)));
+        alarm.as_mut().reset(at);
+        alarm.as_mut().poll(cx)
+    }
+}
+
+impl Transport for MemoryTransport {
+    fn poll_events(
+        &mut self,
+        cx: &mut Context<'_>,
+        events: &mut Vec<TransportEvent>,
+    ) -> Poll<usize> {
+        let (before, room) = (events.len(), events.len().saturating_add(EVENTS_PER_POLL));
+        loop {
+            self.host.bell.answer(cx.waker());
+            let now = Instant::now();
+            let visits: Vec<_> = lock(&self.host.arrivals).drain(..).collect();
+            for Visit { endpoint, incoming, outgoing } in visits {
+                self.welcome(endpoint, Direction::Inbound, (incoming, outgoing));
+            }
+            self.dial_what_is_due(now);
+            // Who has come is told before what they sent, who has gone after it.
+            events.extend(self.told.drain(..));
+            // A link tells of writing and of packets: one place is kept for the former.
+            let alarm = self.read_all(now, events, room.saturating_sub(1));
+            if events.len() < room {
+                events.extend(self.told.drain(..));
+            }
+            if events.len() > before {
+                return Poll::Ready(events.len().saturating_sub(before));
+            }
+            if self.poll_alarm(cx, alarm).is_pending() {
+                return Poll::Pending;
+            }
+        }
+    }
+
+    fn send(&mut self, peer: PeerId, code: u8, payload: Vec<u8>) {
+        if let Some(link) = self.links.get(&peer) {
+            link.outgoing.send((code, payload));
+        }
+    }
+
+    fn throttle(&mut self, peer: PeerId, span: Duration) {
+        if let Some(link) = self.links.get_mut(&peer) {
+            link.unread_until = Some(Instant::now() + span);
+        }
+    }
+
+    fn disconnect(&mut self, peer: PeerId, why: Goodbye) {
+        if why == Goodbye::Requested {
+            self.dials.retain(|dial| dial.state != DialState::Connected(peer));
+        }
+        self.part(peer, Departure::Local);
+        self.host.bell.ring();
+    }
+
+    fn dial(&mut self, address: &str) -> Result<(), DialError> {
+        let name = address.strip_prefix(SCHEME).ok_or(DialError::Malformed)?;
+        if name == self.name {
+            return Err(DialError::OwnAddress);
+        }
+        if self.dials.iter().all(|dial| dial.name != name) {
+            let state = DialState::Due(Instant::now());
+            self.dials.push(Dial { name: name.to_owned(), state });
+            self.host.bell.ring();
+        }
+        Ok(())
+    }
+
+    fn local_address(&self) -> Option<String> {
+        Some(format!("{SCHEME}{}", self.name))
+    }
+
+    fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.host.bell.answer(cx.waker());
+        if !self.links.values().all(|link| link.outgoing.is_flushed()) {
+            return Poll::Pending;
+        }
+        self.links.values().for_each(|link| link.outgoing.finish());
+        Poll::Ready(())
+    }
+}
+
+impl Drop for MemoryTransport {
+    fn drop(&mut self) {
+        for link in self.links.values() {
+            link.outgoing.finish();
+            link.incoming.abandon();
+        }
+    }
+}
+
+impl fmt::Debug for MemoryTransport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryTransport").field("name", &self.name).finish_non_exhaustive()
+    }
+}
