@@ -1,0 +1,222 @@
+//! What a node knows of one peer.
+
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use super::budget::Allowance;
+use super::config::Budgets;
+use super::contract::Direction;
+use super::contract::PeerInfo;
+use super::contract::Rejection;
+use super::window::Window;
+use crate::envelope::Envelope;
+use crate::envelope::EnvelopeHash;
+use crate::packet::Status;
+use crate::peer::PeerId;
+use crate::pow::Rating;
+use crate::time::Timestamp;
+use crate::topic::Bloom;
+
+/// One connection.
+#[derive(Debug)]
+pub(super) struct Connection {
+    pub(super) direction: Direction,
+    pub(super) trusted: bool,
+    pub(super) window: Window,
+    pub(super) allowance: Option<Allowance>,
+    pub(super) backlog: Option<Backlog>,
+    batches: VecDeque<OwnBatch>,
+    status: Option<Status>,
+    since: Timestamp,
+    nuisance: u32,
+    rescan: Rescan,
+}
+
+/// A packet whose envelopes are not all judged yet.
+#[derive(Debug)]
+pub(super) struct Backlog {
+    pub(super) payload: Vec<u8>,
+    pub(super) read: usize,
+    pub(super) refused: Vec<(EnvelopeHash, Rejection)>,
+    pub(super) since: Timestamp,
+}
+
+/// A packet that carried envelopes of ours, until the peer says that it has judged it.
+#[derive(Debug)]
+struct OwnBatch {
+    hash: [u8; 32],
+    own: Vec<EnvelopeHash>,
+}
+
+/// When the pool is offered anew to a peer that now wants more.
+#[derive(Debug, Default)]
+struct Rescan {
+    wanted: bool,
+    last: Option<Timestamp>,
+}
+
+impl Connection {
+    pub(super) fn new(now: Timestamp, direction: Direction, budgets: Option<&Budgets>) -> Self {
+        Self {
+            direction,
+            trusted: false,
+            window: Window::default(),
+            allowance: budgets.map(|budgets| Allowance::full(budgets, now)),
+            backlog: None,
+            batches: VecDeque::new(),
+            status: None,
+            since: now,
+            nuisance: 0,
+            rescan: Rescan::default(),
+        }
+    }
+
+    /// Takes in the peer's first packet: it is ready now, and is offered all there is.
+    pub(super) fn introduce(&mut self, status: Status) {
+        self.status = Some(status);
+        self.rescan.wanted = true;
+    }
+
+    pub(super) const fn is_ready(&self) -> bool {
+        self.status.is_some()
+    }
+
+    pub(super) fn acknowledges(&self) -> bool {
+        self.status.is_some_and(|status| status.acknowledges)
+    }
+
+    /// Whether the peer accepts an envelope that was admitted with this rating.
+    pub(super) fn wants(&self, envelope: &Envelope, rating: Rating) -> bool {
+        self.status.is_some_and(|status| wants(&status, envelope, rating))
+    }
+
+    /// What the peer accepts, for use while its window is borrowed.
+    pub(super) const fn status(&self) -> Option<Status> {
+        self.status
+    }
+
+    pub(super) fn set_min_rating(&mut self, min: Rating) {
+        if let Some(status) = &mut self.status {
+            self.rescan.wanted |= min < status.min_rating;
+            status.min_rating = min;
+        }
+    }
+
+    pub(super) fn set_bloom(&mut self, bloom: Bloom) {
+        if let Some(status) = &mut self.status {
+            self.rescan.wanted = true;
+            status.bloom = Some(bloom).filter(|bloom| !bloom.is_full());
+        }
+    }
+
+    /// Whether the pool is to be offered anew now. A peer that changes its mind without end makes
+    /// us look through the pool once in five seconds, not once for each change.
+    pub(super) fn takes_rescan(&mut self, now: Timestamp) -> bool {
+        let due = self.rescan_at().is_some_and(|at| at <= now);
+        if due {
+            self.rescan = Rescan { wanted: false, last: Some(now) };
+        }
+        due
+    }
+
+    fn rescan_at(&self) -> Option<Timestamp> {
+        let earliest = |last: Timestamp| last.saturating_add(RESCAN_PAUSE);
+        self.rescan.wanted.then(|| self.rescan.last.map_or(Timestamp::default(), earliest))
+    }
+
+    /// Counts what a peer should not do and may have done by mistake; true when it is enough.
+    pub(super) fn annoy(&mut self, points: u32) -> bool {
+        self.nuisance = self.nuisance.saturating_add(points);
+        self.nuisance >= NUISANCE_LIMIT
+    }
+
+    /// Forgives a little for each envelope that was in order.
+    pub(super) fn please(&mut self) {
+        self.nuisance = self.nuisance.saturating_sub(1);
+    }
+
+    /// Remembers a packet with envelopes of ours; of more than 64 the oldest is forgotten.
+    pub(super) fn remember(&mut self, hash: [u8; 32], own: Vec<EnvelopeHash>) {
+        if self.batches.len() >= BATCHES {
+            self.batches.pop_front();
+        }
+        self.batches.push_back(OwnBatch { hash, own });
+    }
+
+    /// The own envelopes of a packet that the peer has judged; the packet is forgotten.
+    pub(super) fn acknowledged(&mut self, batch: &[u8; 32]) -> Option<Vec<EnvelopeHash>> {
+        let at = self.batches.iter().position(|own| own.hash == *batch)?;
+        self.batches.remove(at).map(|own| own.own)
+    }
+
+    /// Those of `refused` that were our own and in this packet; they are forgotten.
+    pub(super) fn refused(
+        &mut self,
+        batch: &[u8; 32],
+        refused: &[EnvelopeHash],
+    ) -> Option<Vec<EnvelopeHash>> {
+        let batch = self.batches.iter_mut().find(|own| own.hash == *batch)?;
+        let (out, kept) = batch.own.iter().partition(|hash| refused.contains(hash));
+        batch.own = kept;
+        Some(out)
+    }
+
+    /// The next moment at which something is due, whatever it is.
+    pub(super) fn deadline(&self) -> Option<Timestamp> {
+        let status = (!self.is_ready()).then(|| self.status_due());
+        let backlog = self.backlog.as_ref().map(|backlog| backlog.since);
+        [status, backlog, self.rescan_at(), self.window.stalls_at()].into_iter().flatten().min()
+    }
+
+    /// By when the peer must have said who it is.
+    pub(super) fn status_due(&self) -> Timestamp {
+        self.since.saturating_add(STATUS_TIMEOUT)
+    }
+
+    /// Moves all moments back, after the clock was set back by as much.
+    pub(super) fn shift_back(&mut self, by: Duration) {
+        self.since = self.since.saturating_sub(by);
+        self.rescan.last = self.rescan.last.map(|last| last.saturating_sub(by));
+        self.window.shift_back(by);
+        if let Some(allowance) = &mut self.allowance {
+            allowance.shift_back(by);
+        }
+        if let Some(backlog) = &mut self.backlog {
+            backlog.since = backlog.since.saturating_sub(by);
+        }
+    }
+
+    pub(super) fn info(&self, peer: PeerId, we_acknowledge: bool) -> PeerInfo {
+        let status = self.status.unwrap_or(UNKNOWN);
+        PeerInfo {
+            peer,
+            direction: self.direction,
+            ready: self.is_ready(),
+            trusted: self.trusted,
+            min_rating: status.min_rating,
+            bloom: status.bloom,
+            light: status.light,
+            acknowledges: status.acknowledges && we_acknowledge,
+            unwritten: self.window.unwritten(),
+        }
+    }
+}
+
+/// Whether a peer of this status accepts an envelope that was admitted with this rating.
+pub(super) fn wants(status: &Status, envelope: &Envelope, rating: Rating) -> bool {
+    rating >= status.min_rating
+        && status.bloom.is_none_or(|bloom| bloom.admits(envelope.topic()))
+}
+
+/// What a peer is taken for before it has said who it is.
+const UNKNOWN: Status =
+    Status { min_rating: Rating::ZERO, bloom: None, light: false, acknowledges: false };
+/// The reference waits for ever; Parity and nim-eth wait so long.
+const STATUS_TIMEOUT: Duration = Duration::from_secs(5);
+/// Chosen: who changes its topics more often gains nothing by it.
+const RESCAN_PAUSE: Duration = Duration::from_secs(5);
+/// Chosen: fifty envelopes rated too low, and not one in order, are no mistake.
+const NUISANCE_LIMIT: u32 = 100;
+/// How many packets with envelopes of ours are remembered for each peer.
+const BATCHES: usize = 64;

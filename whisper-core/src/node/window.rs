@@ -1,0 +1,180 @@
+//! What goes out to one peer: best rated first, and never more than the window unwritten.
+
+use alloc::collections::BinaryHeap;
+use alloc::collections::VecDeque;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use crate::envelope::Envelope;
+use crate::envelope::EnvelopeHash;
+use crate::pool::Pool;
+use crate::pool::Slot;
+use crate::pow::Rating;
+use crate::time::Timestamp;
+
+/// The way out to one peer.
+#[derive(Debug, Default)]
+pub(super) struct Window {
+    known: BitSet,
+    pending: BinaryHeap<(Rating, Slot)>,
+    in_flight: VecDeque<Flight>,
+    unwritten: usize,
+    progress: Timestamp,
+}
+
+/// Bytes that were handed out and not taken yet, and the own envelopes that are among them.
+#[derive(Debug)]
+struct Flight {
+    bytes: usize,
+    own: Vec<(Slot, EnvelopeHash)>,
+}
+
+/// What fits into one packet.
+#[derive(Debug, Default)]
+pub(super) struct Batch {
+    pub(super) envelopes: Vec<Arc<Envelope>>,
+    pub(super) own: Vec<(Slot, EnvelopeHash)>,
+}
+
+impl Window {
+    /// Notes that the envelope in `slot` is new there: the peer knows it if it brought it.
+    pub(super) fn replace(&mut self, slot: Slot, known: bool) {
+        self.known.set(slot.index(), known);
+    }
+
+    /// Notes that the peer has the envelope in `slot`.
+    pub(super) fn mark_known(&mut self, slot: Slot) {
+        self.known.set(slot.index(), true);
+    }
+
+    /// Lines up the envelope in `slot`, unless the peer has it. What has left the pool in the
+    /// meantime is cleared away when it would make up most of the line.
+    pub(super) fn push(&mut self, pool: &Pool, rating: Rating, slot: Slot) {
+        if self.known.contains(slot.index()) {
+            return;
+        }
+        if self.pending.len() > pool.len().saturating_mul(2).saturating_add(SLACK) {
+            self.pending.retain(|(_, slot)| pool.get(*slot).is_some());
+        }
+        self.pending.push((rating, slot));
+    }
+
+    /// The next packet of what is lined up and still `wanted`, if the window has room.
+    pub(super) fn next_batch(
+        &mut self,
+        pool: &Pool,
+        largest: usize,
+        wanted: impl Fn(&Envelope, Rating) -> bool,
+    ) -> Option<Batch> {
+        let mut batch = Batch::default();
+        let mut bytes = 0_usize;
+        while self.unwritten < WINDOW && bytes < PACKET {
+            let Some(&(rating, slot)) = self.pending.peek() else { break };
+            let entry = pool.get(slot).filter(|entry| {
+                let envelope = entry.envelope();
+                !self.known.contains(slot.index())
+                    && envelope.encoded_len() <= largest
+                    && wanted(envelope, rating)
+            });
+            if let Some(entry) = entry {
+                let length = entry.envelope().encoded_len();
+                if bytes > 0 && bytes.saturating_add(length) > PACKET {
+                    break;
+                }
+                bytes = bytes.saturating_add(length);
+                if entry.is_own() {
+                    batch.own.push((slot, entry.envelope().hash()));
+                }
+                batch.envelopes.push(Arc::clone(entry.envelope()));
+                self.known.set(slot.index(), true);
+            }
+            self.pending.pop();
+        }
+        (!batch.envelopes.is_empty()).then_some(batch)
+    }
+
+    /// Notes that a packet of `bytes` was handed out.
+    pub(super) fn sent(&mut self, now: Timestamp, bytes: usize, own: Vec<(Slot, EnvelopeHash)>) {
+        if self.unwritten == 0 {
+            self.progress = now;
+        }
+        self.unwritten = self.unwritten.saturating_add(bytes);
+        match self.in_flight.back_mut().filter(|flight| flight.own.is_empty() && own.is_empty()) {
+            Some(flight) => flight.bytes = flight.bytes.saturating_add(bytes),
+            None => self.in_flight.push_back(Flight { bytes, own }),
+        }
+    }
+
+    /// Notes that the socket took `bytes`, and returns the own envelopes that have left with them.
+    pub(super) fn written(&mut self, now: Timestamp, bytes: usize) -> Vec<(Slot, EnvelopeHash)> {
+        self.progress = now;
+        let mut left = bytes.min(self.unwritten);
+        self.unwritten = self.unwritten.saturating_sub(left);
+        let mut gone = Vec::new();
+        while let Some(flight) = self.in_flight.front_mut() {
+            if flight.bytes > left {
+                flight.bytes = flight.bytes.saturating_sub(left);
+                break;
+            }
+            left = left.saturating_sub(flight.bytes);
+            gone.append(&mut flight.own);
+            self.in_flight.pop_front();
+        }
+        gone
+    }
+
+    /// Whether there is room for another packet.
+    pub(super) const fn has_room(&self) -> bool {
+        self.unwritten < WINDOW
+    }
+
+    /// Bytes that the socket has not taken yet.
+    pub(super) const fn unwritten(&self) -> usize {
+        self.unwritten
+    }
+
+    /// When the peer is given up, if it takes nothing until then.
+    pub(super) fn stalls_at(&self) -> Option<Timestamp> {
+        (self.unwritten > 0).then(|| self.progress.saturating_add(PATIENCE))
+    }
+
+    /// Moves all moments back, after the clock was set back by as much.
+    pub(super) fn shift_back(&mut self, by: Duration) {
+        self.progress = self.progress.saturating_sub(by);
+    }
+}
+
+/// One bit for each slot of the pool.
+#[derive(Debug, Default)]
+struct BitSet(Vec<u64>);
+
+impl BitSet {
+    fn contains(&self, index: usize) -> bool {
+        self.0.get(index / 64).is_some_and(|word| word >> (index % 64) & 1 == 1)
+    }
+
+    fn set(&mut self, index: usize, value: bool) {
+        let word = index / 64;
+        if word >= self.0.len() {
+            if !value {
+                return;
+            }
+            self.0.resize(word.saturating_add(1), 0);
+        }
+        if let Some(word) = self.0.get_mut(word) {
+            let mask = 1 << (index % 64);
+            if value { *word |= mask } else { *word &= !mask }
+        }
+    }
+}
+
+/// What may be unwritten for one peer, in bytes: a slow one costs this and no more.
+const WINDOW: usize = 1024 * 1024;
+/// What one packet of several envelopes holds, in bytes. A guess between latency and overhead; a
+/// larger envelope goes alone.
+const PACKET: usize = 64 * 1024;
+/// A peer that takes nothing for so long is given up (go-ethereum's write deadline).
+const PATIENCE: Duration = Duration::from_secs(20);
+/// Below this many, lined-up envelopes that are gone are not worth clearing away.
+const SLACK: usize = 1_024;
