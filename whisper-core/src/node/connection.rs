@@ -205,8 +205,7 @@ impl Connection {
 
 /// Whether a peer of this status accepts an envelope that was admitted with this rating.
 pub(super) fn wants(status: &Status, envelope: &Envelope, rating: Rating) -> bool {
-    rating >= status.min_rating
-        && status.bloom.is_none_or(|bloom| bloom.admits(envelope.topic()))
+    rating >= status.min_rating && status.bloom.is_none_or(|bloom| bloom.admits(envelope.topic()))
 }
 
 /// What a peer is taken for before it has said who it is.

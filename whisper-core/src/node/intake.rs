@@ -4,6 +4,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use super::Node;
+use super::TICK;
 use super::connection::Backlog;
 use super::contract::Departure;
 use super::contract::Direction;
@@ -11,7 +12,6 @@ use super::contract::Event;
 use super::contract::Output;
 use super::contract::Rejection;
 use super::contract::Violation;
-use super::TICK;
 use crate::envelope::Envelope;
 use crate::envelope::EnvelopeHash;
 use crate::hash::keccak256;
@@ -159,12 +159,12 @@ impl Node {
         }
         let envelope = Arc::new(envelope);
         let origin = from.map_or(Origin::Own, Origin::Peer);
-        let inserted = self
-            .pool
-            .insert(self.now, Arc::clone(&envelope), rating, origin)
-            .map_err(|error| match error {
-                PoolError::OwnShareFull => Rejection::Waiting,
-                _ => Rejection::PoolFull,
+        let inserted =
+            self.pool.insert(self.now, Arc::clone(&envelope), rating, origin).map_err(|error| {
+                match error {
+                    PoolError::OwnShareFull => Rejection::Waiting,
+                    _ => Rejection::PoolFull,
+                }
             })?;
         for gone in inserted.evicted {
             if gone.is_own() {
@@ -217,9 +217,9 @@ impl Node {
         let Some(connection) = self.acknowledging(peer) else { return };
         let batch = packet::decode_acknowledgement(payload).ok();
         match batch.and_then(|batch| connection.acknowledged(&batch)) {
-            Some(own) => own
-                .into_iter()
-                .for_each(|hash| self.emit(Event::Acknowledged { hash, by: peer })),
+            Some(own) => own.into_iter().for_each(|hash| {
+                self.emit(Event::Acknowledged { hash, by: peer });
+            }),
             None => self.annoy(peer, SMALL),
         }
     }

@@ -114,7 +114,11 @@ impl Node {
     ///
     /// # Errors
     /// [`Rejection`]: peers would say the same.
-    pub fn publish(&mut self, now: Timestamp, envelope: Envelope) -> Result<Outputs<'_>, Rejection> {
+    pub fn publish(
+        &mut self,
+        now: Timestamp,
+        envelope: Envelope,
+    ) -> Result<Outputs<'_>, Rejection> {
         self.advance(now);
         self.admit(None, envelope)?;
         Ok(self.finish())

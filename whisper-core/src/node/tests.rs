@@ -189,7 +189,8 @@ fn what_a_peer_refuses_is_not_acknowledged() {
 #[test]
 fn a_packet_is_acknowledged_with_what_was_refused() {
     let mut node = node_with(config(), &[ALICE]);
-    let low = crate::envelope::Draft::new(NOW, Duration::from_secs(50), Topic::default(), vec![0; 900]);
+    let low =
+        crate::envelope::Draft::new(NOW, Duration::from_secs(50), Topic::default(), vec![0; 900]);
     let low = (0..).map(|nonce| low.clone().unwrap().seal(nonce)).find(|low| low.rating() < 0.001);
     let packet = packet_of(&[letter(1), low.unwrap()]);
     let outputs = receive(&mut node, NOW, ALICE, code::MESSAGES, &packet);
@@ -270,7 +271,10 @@ fn settings_are_announced_and_the_old_ones_tolerated() {
     assert_eq!(node.pool().len(), 1);
     receive(&mut node, after(10_000), ALICE, code::MESSAGES, &packet_of(&[letter(2)]));
     assert_eq!(node.pool().len(), 1);
-    assert_eq!(node.publish(after(10_000), letter(3)).map(|_| ()), Err(Rejection::RatedTooLow { min: higher }));
+    assert_eq!(
+        node.publish(after(10_000), letter(3)).map(|_| ()),
+        Err(Rejection::RatedTooLow { min: higher })
+    );
 }
 
 #[test]
