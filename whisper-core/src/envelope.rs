@@ -92,7 +92,7 @@ impl Draft {
         self.write_fields(&mut writer);
         writer.uint(nonce);
         let work = self.search().work_of(nonce);
-        Envelope::new(self, nonce, work, keccak256(writer.as_bytes()))
+        Envelope::new(self, nonce, work, EnvelopeHash(keccak256(writer.as_bytes())))
     }
 
     /// How long it will live.
@@ -199,14 +199,21 @@ impl Envelope {
     /// [`DecodeError`] unless it is the canonical encoding of exactly five items.
     pub fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let items = Items::read(reader)?;
-        let fields = Draft {
-            expiry: items.expiry,
-            ttl: items.ttl,
-            topic: items.topic,
-            data: items.data.to_vec(),
-        };
-        let work = fields.search().work_of(items.nonce);
-        Ok(Self::new(fields, items.nonce, work, keccak256(items.encoded)))
+        Ok(items.hashed(EnvelopeHash(keccak256(items.encoded))))
+    }
+
+    /// Reads the envelope that comes next, unless `known` says of its hash that it is here already:
+    /// most copies that flooding brings are, and their work need not be looked at again.
+    ///
+    /// # Errors
+    /// [`DecodeError`] unless it is the canonical encoding of exactly five items.
+    pub fn read_unless(
+        reader: &mut Reader<'_>,
+        known: impl FnOnce(EnvelopeHash) -> bool,
+    ) -> Result<Option<Self>, DecodeError> {
+        let items = Items::read(reader)?;
+        let hash = EnvelopeHash(keccak256(items.encoded));
+        Ok((!known(hash)).then(|| items.hashed(hash)))
     }
 
     /// Steps over the envelope that comes next, as strictly as [`Envelope::read`] and without its
@@ -303,8 +310,7 @@ impl Envelope {
         rlp::list_len(self.fields.fields_len())
     }
 
-    fn new(fields: Draft, nonce: u64, work: Work, hash: [u8; 32]) -> Self {
-        let hash = EnvelopeHash(hash);
+    fn new(fields: Draft, nonce: u64, work: Work, hash: EnvelopeHash) -> Self {
         let envelope = Self { fields, nonce, hash, work, rating: Rating::ZERO };
         Self { rating: envelope.rated(envelope.ttl()), ..envelope }
     }
@@ -338,6 +344,13 @@ impl<'a> Items<'a> {
         };
         items.finish()?;
         Ok(read)
+    }
+
+    fn hashed(&self, hash: EnvelopeHash) -> Envelope {
+        let &Self { expiry, ttl, topic, data, nonce, .. } = self;
+        let fields = Draft { expiry, ttl, topic, data: data.to_vec() };
+        let work = fields.search().work_of(nonce);
+        Envelope::new(fields, nonce, work, hash)
     }
 }
 

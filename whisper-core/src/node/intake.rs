@@ -126,11 +126,13 @@ impl Node {
     fn judge_slice(&mut self, peer: PeerId, payload: &[u8], batch: &mut Judged) {
         let mut reader = Reader::new(payload.get(batch.read..).unwrap_or_default());
         while batch.count < ENVELOPES_PER_STEP && !reader.is_empty() {
-            let Ok(envelope) = Envelope::read(&mut reader) else { break };
+            let known = |hash| self.knows(peer, &hash);
+            let Ok(envelope) = Envelope::read_unless(&mut reader, known) else { break };
             batch.count = batch.count.saturating_add(1);
+            let Some(envelope) = envelope else { continue };
             let hash = envelope.hash();
             match self.admit(Some(peer), envelope) {
-                Ok(()) | Err(Rejection::Duplicate) => self.please(peer),
+                Ok(()) => self.please(peer),
                 // It crossed the border on the way here: nobody is to blame, nobody is told.
                 Err(Rejection::Expired) => {}
                 Err(rejection) => {
@@ -144,6 +146,15 @@ impl Node {
         batch.read = payload.len().saturating_sub(reader.rest().len());
     }
 
+    /// Whether an envelope is in the pool; if so, the peer that sent it has it too.
+    fn knows(&mut self, peer: PeerId, hash: &EnvelopeHash) -> bool {
+        let Some(slot) = self.pool.find(hash) else { return false };
+        if let Some(connection) = self.peers.get_mut(&peer) {
+            connection.window.mark_known(slot);
+        }
+        true
+    }
+
     /// Takes an envelope into the pool and offers it on.
     pub(super) fn admit(
         &mut self,
@@ -151,10 +162,7 @@ impl Node {
         envelope: Envelope,
     ) -> Result<(), Rejection> {
         let rating = self.policy.judge(self.now, &envelope)?;
-        if let Some(slot) = self.pool.find(&envelope.hash()) {
-            if let Some(connection) = from.and_then(|peer| self.peers.get_mut(&peer)) {
-                connection.window.mark_known(slot);
-            }
+        if self.pool.find(&envelope.hash()).is_some() {
             return Err(Rejection::Duplicate);
         }
         let envelope = Arc::new(envelope);
