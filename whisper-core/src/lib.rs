@@ -9,6 +9,7 @@ pub mod envelope;
 pub mod hash;
 mod hex;
 pub mod identity;
+pub mod message;
 pub mod node;
 pub mod packet;
 pub mod peer;
