@@ -51,8 +51,7 @@ fn f6_who_opens_a_signed_message_can_pass_it_on_as_the_signers() {
     let mut rng = rng();
     let [alice, bob, carol] = [(); 3].map(|()| Identity::generate(&mut rng));
     let recipient = Recipient::PublicKey(bob.public_key());
-    let data =
-        encrypt(b"to Bob", Padding::Aligned, Some(&alice), recipient, &mut rng).unwrap();
+    let data = encrypt(b"to Bob", Padding::Aligned, Some(&alice), recipient, &mut rng).unwrap();
     let opened = ecies::decrypt(bob.secret(), &data, &[]).unwrap();
 
     let forwarded = ecies::encrypt(&carol.public_key(), &opened, &[], &mut rng);
@@ -120,9 +119,8 @@ fn what_is_truncated_extended_or_changed_does_not_open() {
     let given = Padding::Given(b"padding");
     for recipient in [Recipient::Symmetric(&key), Recipient::PublicKey(bob.public_key())] {
         let data = encrypt(b"hello", given, None, recipient, &mut rng).unwrap();
-        let opens = |data: &[u8]| {
-            Message::open(data, &key).is_ok() || Message::open_as(data, &bob).is_ok()
-        };
+        let opens =
+            |data: &[u8]| Message::open(data, &key).is_ok() || Message::open_as(data, &bob).is_ok();
         assert!(opens(&data));
         assert!(!opens(&[&data[..], &[0]].concat()));
         for at in 0..data.len() {
