@@ -9,6 +9,7 @@ pub mod envelope;
 pub mod hash;
 mod hex;
 pub mod identity;
+pub mod inbox;
 pub mod message;
 pub mod node;
 pub mod packet;

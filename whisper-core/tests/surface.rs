@@ -19,6 +19,11 @@ use whisper_core::envelope::EnvelopeHash;
 use whisper_core::hash::Keccak;
 use whisper_core::identity::Identity;
 use whisper_core::identity::SymmetricKey;
+use whisper_core::inbox::Delivery;
+use whisper_core::inbox::Filter;
+use whisper_core::inbox::Inbox;
+use whisper_core::message::Message;
+use whisper_core::message::MessageError;
 use whisper_core::packet::Response;
 use whisper_core::packet::Status;
 use whisper_core::packet::StatusError;
@@ -69,6 +74,11 @@ fn every_type_crosses_threads() {
         Envelope,
         EnvelopeHash,
         EnvelopeError,
+        Message,
+        MessageError,
+        Filter,
+        Delivery,
+        Inbox,
         Status,
         StatusError,
         Response,

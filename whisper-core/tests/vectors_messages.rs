@@ -2,7 +2,9 @@
 
 mod support;
 
+use std::collections::BTreeMap;
 use std::convert::Infallible;
+use std::sync::Arc;
 
 use chacha20::rand_core::TryCryptoRng;
 use chacha20::rand_core::TryRng;
@@ -12,13 +14,20 @@ use whisper_core::crypto::Secret;
 use whisper_core::crypto::aead::AesGcm;
 use whisper_core::crypto::curve::PublicKey;
 use whisper_core::crypto::curve::SecretKey;
+use whisper_core::envelope::Envelope;
 use whisper_core::identity::Identity;
 use whisper_core::identity::SymmetricKey;
+use whisper_core::inbox::Filter;
+use whisper_core::inbox::FilterId;
+use whisper_core::inbox::Inbox;
+use whisper_core::inbox::Key;
 use whisper_core::message;
 use whisper_core::message::Kind;
 use whisper_core::message::Message;
 use whisper_core::message::Padding;
 use whisper_core::message::Recipient;
+use whisper_core::pow::Rating;
+use whisper_core::topic::Topic;
 
 use support::array;
 use support::bytes;
@@ -102,6 +111,61 @@ fn what_the_reference_must_refuse_is_refused() {
     }
 }
 
+#[test]
+fn filters_match_what_they_must() {
+    let Some(file) = load("whisper-v6", "whisper-v6-filters.json") else { return };
+    let filters = cases(&file, "filters", 18);
+    for scenario in cases(&file, "scenarios", 15) {
+        let expected = if scenario["ours"].is_null() { "matched" } else { "ours" };
+        let Some(expected) = scenario[expected].as_array() else {
+            // The reference's answer varies from run to run, and it is not ours that differs.
+            assert_eq!(scenario["stable"], false, "{}", name(scenario));
+            continue;
+        };
+        let (mut inbox, names) = install(filters, &scenario["installed"]);
+        let envelope = Envelope::decode(&bytes(&scenario["envelope"])).expect("an envelope");
+        let direct = scenario["p2p"] == true;
+        let delivery = inbox.open(&envelope, direct, envelope.rating());
+        let mut matched: Vec<_> = delivery
+            .iter()
+            .flat_map(|delivery| &delivery.filters)
+            .map(|id| names[id].as_str())
+            .collect();
+        matched.sort_unstable();
+        assert_eq!(matched, *expected, "{}", name(scenario));
+    }
+}
+
+fn install(filters: &[Value], installed: &Value) -> (Inbox, BTreeMap<FilterId, String>) {
+    let mut inbox = Inbox::new();
+    let mut names = BTreeMap::new();
+    for filter in filters {
+        let name = &filter["name"];
+        if *installed == "all" || installed.as_array().is_some_and(|list| list.contains(name)) {
+            let id = inbox.add(as_filter(filter));
+            names.insert(id, name.as_str().expect("a name").to_owned());
+        }
+    }
+    (inbox, names)
+}
+
+fn as_filter(value: &Value) -> Filter {
+    let key = match value["sym_key"].is_null() {
+        true => Key::from(Arc::new(identity(&value["private_key"]))),
+        false => Arc::new(symmetric(&value["sym_key"])).into(),
+    };
+    let min_rating = value["min_pow"].as_str().and_then(|text| text.parse().ok());
+    Filter {
+        topics: (value["topics"].as_array().expect("a list").iter())
+            .map(|topic| Topic::new(array(topic)))
+            .collect(),
+        min_rating: Rating::new(min_rating.expect("a number")).expect("a rating"),
+        signer: key_or_null(&value["sig_public_key"]),
+        direct: value["allow_p2p"] == true,
+        ..Filter::new(key)
+    }
+}
+
 /// Opens with a key as the case has it: of the wrong length or all zero, where ours cannot be.
 fn open_by_raw_key(case: &Value) -> Result<Message, DecryptError> {
     let data = bytes(&case["data"]);
@@ -120,8 +184,11 @@ fn open_by_raw_key(case: &Value) -> Result<Message, DecryptError> {
 }
 
 fn symmetric_key(case: &Value) -> Option<SymmetricKey> {
-    let symmetric = case["encryption"] == "symmetric";
-    symmetric.then(|| SymmetricKey::from_bytes(&array(&case["sym_key"])).expect("not zero"))
+    (case["encryption"] == "symmetric").then(|| symmetric(&case["sym_key"]))
+}
+
+fn symmetric(value: &Value) -> SymmetricKey {
+    SymmetricKey::from_bytes(&array(value)).expect("not zero")
 }
 
 fn identity(value: &Value) -> Identity {
