@@ -51,11 +51,12 @@ impl Status {
 
     /// The packet. Its fifth item is Status' extension and is left out where it would say no.
     pub fn encode(&self) -> Vec<u8> {
-        let bloom = self.bloom.filter(|bloom| !bloom.is_full());
         let mut writer = Writer::new();
         writer.list(|items| {
             items.uint(Self::VERSION).uint(self.min_rating.to_bits());
-            items.bytes(bloom.as_ref().map_or(&[][..], |bloom| bloom.as_bytes())).bool(self.light);
+            items
+                .bytes(self.bloom.as_ref().map_or(&[][..], |bloom| bloom.as_bytes()))
+                .bool(self.light);
             if self.acknowledges {
                 items.bool(true);
             }
@@ -106,9 +107,15 @@ fn read_bloom(items: &mut Reader<'_>) -> Result<Option<Bloom>, StatusError> {
     }
 }
 
-/// Anything but a canonical 1 reads as false.
+/// Anything but a canonical 1 reads as false; what is longer than a byte stays where it is, as in
+/// the reference.
 fn read_bool(items: &mut Reader<'_>) -> bool {
-    items.uint() == Ok(1)
+    let before = *items;
+    let value = items.uint();
+    if matches!(value, Ok(256..) | Err(DecodeError::TooLarge)) {
+        *items = before;
+    }
+    value == Ok(1)
 }
 
 /// Why a first packet does not do.

@@ -66,11 +66,11 @@ impl<'a> Reader<'a> {
     /// [`DecodeError::TooLarge`], [`DecodeError::NonCanonical`], or what else is wrong.
     pub fn uint(&mut self) -> Result<u64, DecodeError> {
         let bytes = self.bytes()?;
-        if bytes.first() == Some(&0) {
-            return Err(DecodeError::NonCanonical);
-        }
         if bytes.len() > 8 {
             return Err(DecodeError::TooLarge);
+        }
+        if bytes.first() == Some(&0) {
+            return Err(DecodeError::NonCanonical);
         }
         Ok(bytes.iter().fold(0, |value, byte| value << 8 | u64::from(*byte)))
     }
