@@ -24,6 +24,20 @@ use whisper_core::inbox::Filter;
 use whisper_core::inbox::Inbox;
 use whisper_core::message::Message;
 use whisper_core::message::MessageError;
+use whisper_core::node::Budget;
+use whisper_core::node::Budgets;
+use whisper_core::node::Config;
+use whisper_core::node::Departure;
+use whisper_core::node::Direction;
+use whisper_core::node::Event;
+use whisper_core::node::Input;
+use whisper_core::node::Node;
+use whisper_core::node::Output;
+use whisper_core::node::Outputs;
+use whisper_core::node::PeerInfo;
+use whisper_core::node::Rejection;
+use whisper_core::node::SettingError;
+use whisper_core::node::Violation;
 use whisper_core::packet::Response;
 use whisper_core::packet::Status;
 use whisper_core::packet::StatusError;
@@ -82,6 +96,20 @@ fn every_type_crosses_threads() {
         Status,
         StatusError,
         Response,
+        Budget,
+        Budgets,
+        Config,
+        Departure,
+        Direction,
+        Event,
+        Input<'_>,
+        Node,
+        Output,
+        Outputs<'_>,
+        PeerInfo,
+        Rejection,
+        SettingError,
+        Violation,
     );
 }
 
@@ -111,6 +139,11 @@ fn a_hash_that_runs_prints_nothing_of_what_it_has_absorbed() {
 }
 
 #[test]
+fn a_node_prints_nothing_of_what_seeds_it() {
+    assert_silent(&Node::new(Config::default(), KEY));
+}
+
+#[test]
 fn an_envelope_prints_how_much_it_carries_and_not_what() {
     let now = Timestamp::from_secs(1_600_000_000);
     let topic = Topic::new([1, 2, 3, 4]);
@@ -129,8 +162,15 @@ fn an_envelope_prints_how_much_it_carries_and_not_what() {
 #[track_caller]
 fn assert_prints(value: &impl Debug, text: &str) {
     assert_eq!(format!("{value:?}"), text);
-    let lines = format!("{value:#?}");
-    for leak in ["41414141", "4141", "65, 65", "65,\n", "AAAA"] {
-        assert!(!lines.contains(leak), "{lines}");
+    assert_silent(value);
+}
+
+#[track_caller]
+fn assert_silent(value: &impl Debug) {
+    let text = format!("{value:?}");
+    // As hex, as a list, as text, as integers of two, four and eight bytes.
+    let leaks = ["4141", "65, 65", "AAAA", "16705", "1094795585", "4702111234474983745"];
+    for leak in leaks {
+        assert!(!text.contains(leak), "{text}");
     }
 }
