@@ -40,13 +40,16 @@ fn an_envelope_reaches_every_node_of_a_connected_graph_exactly_once() {
     }
 }
 
-/// Two nodes that hear of an envelope from others may send it to each other; neither does so twice.
+/// Two nodes that hear of an envelope from others may send it to each other; neither does so twice,
+/// and nobody sends it back to who brought it.
 fn nothing_is_sent_twice(world: &World, seed: u64) {
     let mut sent = BTreeMap::new();
     for way in &world.traffic {
         *sent.entry(way).or_insert(0) += 1;
     }
     assert!(sent.values().all(|times| *times == 1), "seed {seed}");
+    assert!(!world.origins.is_empty());
+    assert!(world.origins.iter().all(|way| !sent.contains_key(way)), "seed {seed}: sent back");
 }
 
 #[test]

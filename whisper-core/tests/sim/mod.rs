@@ -34,6 +34,8 @@ pub(crate) struct World {
     pub(crate) events: Vec<(Timestamp, usize, Event)>,
     /// Each envelope that was sent: from whom, to whom, which.
     pub(crate) traffic: Vec<(usize, usize, EnvelopeHash)>,
+    /// Each envelope that a node admitted from a peer: who, from whom, which.
+    pub(crate) origins: Vec<(usize, usize, EnvelopeHash)>,
     /// Who cut whom, and why.
     pub(crate) cuts: Vec<(usize, usize, Violation)>,
 }
@@ -74,6 +76,7 @@ impl World {
             rng: ChaCha20Rng::seed_from_u64(seed),
             events: Vec::new(),
             traffic: Vec::new(),
+            origins: Vec::new(),
             cuts: Vec::new(),
         }
     }
@@ -241,10 +244,18 @@ impl World {
                     let there = Happening::HungUp { at: line.to, peer: line.known_there_as };
                     self.schedule(line.arrives.max(self.now), there);
                 }
-                Output::Event(event) => self.events.push((self.now, at, event)),
+                Output::Event(event) => self.tell(at, event),
                 other => panic!("unknown output {other:?}"),
             }
         }
+    }
+
+    fn tell(&mut self, at: usize, event: Event) {
+        if let Event::Admitted { envelope, from: Some(from) } = &event {
+            let from = self.sites[at].lines.get(from).map(|line| line.to);
+            self.origins.extend(from.map(|from| (at, from, envelope.hash())));
+        }
+        self.events.push((self.now, at, event));
     }
 
     fn send(&mut self, at: usize, peer: PeerId, code: u8, payload: Vec<u8>) {
