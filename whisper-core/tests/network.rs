@@ -85,12 +85,11 @@ fn who_joins_late_gets_what_is_still_alive() {
 }
 
 #[test]
-#[ignore = "waits for the bounded pool"]
 fn everybody_forgets_what_has_expired_and_the_author_is_told() {
     let mut world = crowd(3, 8, 8, relay());
     let hash = publish(&mut world, 2, 1);
     world.run(60 * SECOND);
-    assert!((0..8).all(|at| world.node(at).pool().len() == 0));
+    assert!((0..8).all(|at| world.node(at).pool().is_empty()));
     let gone = Event::Gone { hash, why: Departure::Expired };
     let told: Vec<_> = world.events.iter().filter(|(_, _, event)| *event == gone).collect();
     assert_eq!(told.len(), 1);

@@ -1,8 +1,11 @@
 //! What users and logs see of the types: which cross threads, and that those with secrets print
 //! none.
 
+mod support;
+
 use core::fmt::Debug;
 use core::time::Duration;
+use std::sync::Arc;
 
 use whisper_core::crypto::DecryptError;
 use whisper_core::crypto::Secret;
@@ -19,11 +22,21 @@ use whisper_core::envelope::EnvelopeHash;
 use whisper_core::hash::Keccak;
 use whisper_core::identity::Identity;
 use whisper_core::identity::SymmetricKey;
+use whisper_core::inbox::Counts;
 use whisper_core::inbox::Delivery;
 use whisper_core::inbox::Filter;
+use whisper_core::inbox::FilterId;
 use whisper_core::inbox::Inbox;
+use whisper_core::inbox::Key;
+use whisper_core::inbox::KeyName;
+use whisper_core::inbox::Received;
+use whisper_core::message::Kind;
+use whisper_core::message::Malformed;
 use whisper_core::message::Message;
 use whisper_core::message::MessageError;
+use whisper_core::message::Padding;
+use whisper_core::message::Recipient;
+use whisper_core::message::encrypt;
 use whisper_core::node::Budget;
 use whisper_core::node::Budgets;
 use whisper_core::node::Config;
@@ -42,6 +55,14 @@ use whisper_core::packet::Response;
 use whisper_core::packet::Status;
 use whisper_core::packet::StatusError;
 use whisper_core::peer::PeerId;
+use whisper_core::pool::Entry;
+use whisper_core::pool::Gone;
+use whisper_core::pool::Inserted;
+use whisper_core::pool::Limits;
+use whisper_core::pool::Origin;
+use whisper_core::pool::Pool;
+use whisper_core::pool::PoolError;
+use whisper_core::pool::Slot;
 use whisper_core::pow::InvalidRating;
 use whisper_core::pow::Rating;
 use whisper_core::pow::Search;
@@ -81,6 +102,14 @@ fn every_type_crosses_threads() {
         Bloom,
         InvalidTopic,
         Work,
+        Entry,
+        Gone,
+        Inserted,
+        Limits,
+        Origin,
+        Pool,
+        PoolError,
+        Slot,
         Rating,
         InvalidRating,
         Search,
@@ -93,6 +122,15 @@ fn every_type_crosses_threads() {
         Filter,
         Delivery,
         Inbox,
+        Recipient<'_>,
+        Padding<'_>,
+        Malformed,
+        Kind,
+        Received,
+        KeyName,
+        Key,
+        FilterId,
+        Counts,
         Status,
         StatusError,
         Response,
@@ -141,6 +179,27 @@ fn a_hash_that_runs_prints_nothing_of_what_it_has_absorbed() {
 #[test]
 fn a_node_prints_nothing_of_what_seeds_it() {
     assert_silent(&Node::new(Config::default(), KEY));
+}
+
+#[test]
+fn an_inbox_prints_nothing_of_its_keys_and_messages() {
+    let key = Arc::new(SymmetricKey::from_bytes(&KEY).expect("not zero"));
+    let identity = Arc::new(Identity::from_secret(SecretKey::from_bytes(&KEY).expect("valid")));
+    let mut inbox = Inbox::new();
+    for filter in [Filter::new(Arc::clone(&key)), Filter::new(Arc::clone(&identity))] {
+        assert_silent(&filter);
+        inbox.add(filter);
+    }
+    let mut rng = support::rng(1);
+    let recipient = Recipient::Symmetric(&key);
+    let data = encrypt(&KEY, Padding::Given(&KEY), Some(&identity), recipient, &mut rng);
+    let now = Timestamp::from_secs(1_600_000_000);
+    let draft = Draft::new(now, Duration::from_secs(50), Topic::default(), data.expect("short"));
+    let envelope = draft.expect("a good draft").seal(0);
+    let delivery = inbox.open(&envelope, false, envelope.rating()).expect("it is for us");
+    assert_silent(&delivery);
+    assert_silent(&delivery.received.message);
+    assert_silent(&inbox);
 }
 
 #[test]
