@@ -3,6 +3,8 @@
 
 pub mod keyfile;
 pub mod memory;
+#[cfg(feature = "rlpx")]
+pub mod rlpx;
 pub mod transport;
 
 mod clock;
