@@ -24,6 +24,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use whisper_core::crypto::curve::PublicKey;
+pub use whisper_core::node::Direction;
 use whisper_core::peer::PeerId;
 
 /// A wire: connections to other nodes, and packets over them.
@@ -144,15 +145,6 @@ impl PeerFacts {
             trusted: false,
         }
     }
-}
-
-/// Who opened a connection.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub enum Direction {
-    /// The other end did.
-    Inbound,
-    /// This node did.
-    Outbound,
 }
 
 /// Why this node ends a connection.

@@ -1,5 +1,7 @@
 //! The network in memory keeps the promises of a transport.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot run fails")]
+
 use std::future::poll_fn;
 use std::time::Duration;
 

@@ -1,0 +1,86 @@
+//! What a running node is set to.
+
+use std::fmt;
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use whisper_core::node;
+
+use crate::clock::Clock;
+use crate::entropy::Entropy;
+use crate::entropy::NoEntropy;
+use crate::transport::Transport;
+
+/// The settings of a running node. Only the transport has no default.
+pub struct Config {
+    /// The relay: what it takes, holds and tolerates.
+    pub node: node::Config,
+    /// The wire.
+    pub transport: Box<dyn Transport>,
+    /// Addresses to stay connected to, as the transport writes them.
+    pub dial: Vec<String>,
+    /// Where the time comes from.
+    pub clock: Clock,
+    /// Where randomness comes from.
+    pub entropy: Entropy,
+    /// How many threads search for nonces: half of the processors, at least one.
+    pub mining_threads: NonZeroUsize,
+    /// How many messages, or events, may wait for a slow reader before it misses some.
+    pub backlog: usize,
+    /// How long a shutdown may take to send what was posted.
+    pub drain: Duration,
+}
+
+impl Config {
+    /// The defaults, on this wire.
+    pub fn new(transport: impl Transport) -> Self {
+        let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        Self {
+            node: node::Config::default(),
+            transport: Box::new(transport),
+            dial: Vec::new(),
+            clock: Clock::system(),
+            entropy: Entropy::os(),
+            mining_threads: NonZeroUsize::new(processors / 2).unwrap_or(NonZeroUsize::MIN),
+            backlog: DEFAULT_BACKLOG,
+            drain: DEFAULT_DRAIN,
+        }
+    }
+}
+
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config")
+            .field("node", &self.node)
+            .field("dial", &format_args!("{} addresses", self.dial.len()))
+            .field("mining_threads", &self.mining_threads)
+            .field("backlog", &self.backlog)
+            .field("drain", &self.drain)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why a node does not start.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The source of randomness fails or is stuck.
+    #[error(transparent)]
+    NoEntropy(#[from] NoEntropy),
+    /// There is no tokio runtime with time in this thread.
+    #[error("a node needs a tokio runtime; start it inside one")]
+    NoRuntime,
+    /// An address to dial is none.
+    #[error("address {index} of those to dial: {source}")]
+    Dial {
+        /// Its place in the list.
+        index: usize,
+        /// What is wrong with it.
+        source: crate::transport::DialError,
+    },
+}
+
+/// At a kilobyte a message, a megabyte for each reader that has stopped reading.
+const DEFAULT_BACKLOG: usize = 1_024;
+/// As long as a person waits for a window to close.
+const DEFAULT_DRAIN: Duration = Duration::from_secs(5);

@@ -1,0 +1,335 @@
+//! The loop: transport, timer and commands go into the relay engine, what it asks for is carried out.
+
+mod shell;
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use whisper_core::envelope::Envelope;
+use whisper_core::node::Input;
+use whisper_core::node::Node;
+use whisper_core::node::PeerInfo;
+use whisper_core::node::SettingError;
+use whisper_core::packet;
+use whisper_core::peer::PeerId;
+use whisper_core::pow::Rating;
+use whisper_core::topic::Bloom;
+
+pub(crate) use self::shell::Shell;
+use crate::clock::Clock;
+use crate::events::Event;
+use crate::gap::Feed;
+use crate::handle::Peer;
+use crate::handle::Stats;
+use crate::posting::Cancellations;
+use crate::posting::DeliveryState;
+use crate::posting::Order;
+use crate::posting::Outlook;
+use crate::posting::PostError;
+use crate::posting::PostId;
+use crate::posting::Ready;
+use crate::transport::DialError;
+use crate::transport::EVENTS_PER_POLL;
+use crate::transport::Goodbye;
+use crate::transport::TransportEvent;
+
+/// Something an application wants done, or answered, between two steps.
+pub(crate) type Command = Box<dyn FnOnce(&mut Driver) + Send>;
+
+/// Drives one node, alone in its task.
+pub(crate) struct Driver {
+    node: Node,
+    shell: Shell,
+    clock: Clock,
+    commands: mpsc::Receiver<Command>,
+    cancellations: Arc<Cancellations>,
+    batch: Vec<TransportEvent>,
+    drain: Duration,
+    /// Set once a shutdown is asked for.
+    deadline: Option<Instant>,
+}
+
+/// Why the loop woke up.
+enum Wake {
+    Command(Command),
+    Cancelled(Vec<PostId>),
+    /// So many events stand in the batch; none, if the transport has ended.
+    Transport(usize),
+    /// An envelope is ready, or what waits should be looked at again.
+    Desk(Option<Ready>),
+    Timer,
+    /// The last handle is gone.
+    Abandoned,
+}
+
+impl Driver {
+    pub(crate) fn new(
+        node: Node,
+        shell: Shell,
+        clock: Clock,
+        commands: mpsc::Receiver<Command>,
+        cancellations: Arc<Cancellations>,
+        drain: Duration,
+    ) -> Self {
+        let batch = Vec::with_capacity(EVENTS_PER_POLL);
+        Self { node, shell, clock, commands, cancellations, batch, drain, deadline: None }
+    }
+
+    /// Runs until the last handle is gone, a shutdown is asked for, or the transport ends.
+    pub(crate) async fn run(mut self) {
+        loop {
+            let wake = self.wait().await;
+            let is_traffic = matches!(wake, Wake::Transport(_));
+            if !self.step(wake) {
+                break;
+            }
+            self.work();
+            self.shell.finish_step();
+            if self.is_done() {
+                break;
+            }
+            if is_traffic {
+                // A flood must not starve the other tasks of this thread.
+                tokio::task::yield_now().await;
+            }
+        }
+        self.say_goodbye().await;
+    }
+
+    async fn wait(&mut self) -> Wake {
+        let span = self.until_next_timeout();
+        let Shell { transport, desk, .. } = &mut self.shell;
+        let batch = &mut self.batch;
+        tokio::select! {
+            command = self.commands.recv() => command.map_or(Wake::Abandoned, Wake::Command),
+            ids = self.cancellations.next() => Wake::Cancelled(ids),
+            count = poll_fn(|cx| transport.poll_events(cx, batch)) => Wake::Transport(count),
+            ready = desk.next(|| self.clock.now()) => Wake::Desk(ready),
+            () = tokio::time::sleep(span) => Wake::Timer,
+        }
+    }
+
+    /// Takes one step; false if it was the last.
+    fn step(&mut self, wake: Wake) -> bool {
+        match wake {
+            Wake::Command(command) => command(self),
+            Wake::Cancelled(ids) => ids.into_iter().for_each(|id| self.shell.desk.cancel(id)),
+            Wake::Transport(0) | Wake::Abandoned => return false,
+            Wake::Transport(_) => self.take_batch(),
+            Wake::Desk(Some(ready)) => self.publish(ready),
+            Wake::Desk(None) => self.shell.note_changed_outlook(),
+            Wake::Timer => self.feed(Input::Timeout),
+        }
+        true
+    }
+
+    fn feed(&mut self, input: Input<'_>) {
+        let now = self.clock.now();
+        for output in self.node.handle(now, input) {
+            self.shell.carry_out(now, output);
+        }
+    }
+
+    fn take_batch(&mut self) {
+        let mut batch = std::mem::take(&mut self.batch);
+        for event in batch.drain(..) {
+            self.take_event(event);
+        }
+        self.batch = batch;
+    }
+
+    fn take_event(&mut self, event: TransportEvent) {
+        match event {
+            TransportEvent::Connected { peer, facts } => {
+                let (direction, trusted) = (facts.direction, facts.trusted);
+                self.shell.connected(peer, facts);
+                self.feed(Input::Connected { peer, direction });
+                if trusted {
+                    // It has just connected.
+                    let _ = self.set_trusted(peer, true);
+                }
+            }
+            TransportEvent::Disconnected { peer, how } => {
+                self.shell.disconnected(peer, how);
+                self.feed(Input::Disconnected(peer));
+            }
+            TransportEvent::Received { peer, code, payload } => {
+                self.shell.totals.packets_received += 1;
+                self.shell.totals.bytes_received += payload.len() as u64;
+                if code != packet::code::MESSAGES {
+                    // It may now take what it did not take before.
+                    self.shell.note_changed_outlook();
+                }
+                self.feed(Input::Received { peer, code, payload: &payload });
+            }
+            TransportEvent::Written { peer, bytes } => self.feed(Input::Written { peer, bytes }),
+        }
+    }
+
+    /// Begins the work on posts that have become possible.
+    fn work(&mut self) {
+        if self.shell.take_changed_outlook() {
+            let outlook = self.outlook();
+            self.shell.desk.work(self.clock.now(), &outlook);
+        }
+    }
+
+    fn outlook(&self) -> Outlook {
+        Outlook { own: self.node.min_rating(), peers: self.node.peers().collect() }
+    }
+
+    fn publish(&mut self, ready: Ready) {
+        let now = self.clock.now();
+        let Ready { envelope, state } = ready;
+        let hash = envelope.hash();
+        match self.node.publish(now, envelope) {
+            Ok(outputs) => {
+                self.shell.desk.published(hash, state, Ok(()));
+                outputs.for_each(|output| self.shell.carry_out(now, output));
+            }
+            Err(why) => self.shell.desk.published(hash, state, Err(why)),
+        }
+    }
+
+    /// Looks at the clock at least once a minute: it may have been set.
+    fn until_next_timeout(&self) -> Duration {
+        let now = self.clock.now();
+        let node = self.node.poll_timeout().map(|due| due.saturating_since(now));
+        let drain = self.deadline.map(|deadline| deadline - Instant::now());
+        [node, drain].into_iter().flatten().min().unwrap_or(LONGEST_SLEEP).min(LONGEST_SLEEP)
+    }
+
+    /// Whether a shutdown was asked for, and all is sent or its time is over.
+    fn is_done(&self) -> bool {
+        let Some(deadline) = self.deadline else { return false };
+        let unwritten = self.node.peers().any(|peer: PeerInfo| peer.unwritten > 0);
+        (self.shell.desk.is_drained() && !unwritten) || deadline <= Instant::now()
+    }
+
+    async fn say_goodbye(&mut self) {
+        let transport = &mut self.shell.transport;
+        let mut events = Vec::new();
+        let closed = poll_fn(|cx| {
+            // A transport may move what is queued only while it is asked for events.
+            while let Poll::Ready(1..) = transport.poll_events(cx, &mut events) {
+                events.clear();
+            }
+            transport.poll_close(cx)
+        });
+        let longest = self.deadline.map_or(GOODBYE, |deadline| deadline - Instant::now());
+        let _ = tokio::time::timeout(longest.max(GOODBYE), closed).await;
+    }
+}
+
+/// What commands do.
+impl Driver {
+    pub(crate) fn take_order(&mut self, order: Order) {
+        if self.deadline.is_some() {
+            order.state.send_replace(DeliveryState::Failed(PostError::Closed));
+            return;
+        }
+        self.shell.desk.take(order);
+        self.shell.note_changed_outlook();
+    }
+
+    pub(crate) fn send_direct(
+        &mut self,
+        peer: PeerId,
+        envelope: &Envelope,
+    ) -> Result<(), SettingError> {
+        let now = self.clock.now();
+        let outputs = self.node.send_direct(now, peer, envelope)?;
+        outputs.for_each(|output| self.shell.carry_out(now, output));
+        Ok(())
+    }
+
+    pub(crate) fn set_trusted(&mut self, peer: PeerId, trusted: bool) -> Result<(), SettingError> {
+        let now = self.clock.now();
+        let outputs = self.node.set_trusted(now, peer, trusted)?;
+        outputs.for_each(|output| self.shell.carry_out(now, output));
+        Ok(())
+    }
+
+    pub(crate) fn set_min_rating(&mut self, min: Rating) {
+        let now = self.clock.now();
+        for output in self.node.set_min_rating(now, min) {
+            self.shell.carry_out(now, output);
+        }
+        self.shell.note_changed_outlook();
+    }
+
+    pub(crate) fn set_bloom(&mut self, bloom: Option<Bloom>) {
+        let now = self.clock.now();
+        for output in self.node.set_bloom(now, bloom) {
+            self.shell.carry_out(now, output);
+        }
+    }
+
+    pub(crate) fn set_light(&mut self, light: bool) {
+        let now = self.clock.now();
+        for output in self.node.set_light(now, light) {
+            self.shell.carry_out(now, output);
+        }
+    }
+
+    pub(crate) fn set_busy(&mut self, busy: bool) {
+        let now = self.clock.now();
+        for output in self.node.set_busy(now, busy) {
+            self.shell.carry_out(now, output);
+        }
+    }
+
+    pub(crate) fn dial(&mut self, address: &str) -> Result<(), DialError> {
+        self.shell.transport.dial(address)
+    }
+
+    /// The engine learns of it by what the transport tells.
+    pub(crate) fn disconnect(&mut self, peer: PeerId) {
+        self.shell.transport.disconnect(peer, Goodbye::Requested);
+    }
+
+    pub(crate) fn listen(&mut self, feed: Feed<Event>) {
+        self.shell.listen(feed);
+    }
+
+    pub(crate) fn peers(&self) -> Vec<Peer> {
+        let peers = self.node.peers().filter_map(|info| {
+            let facts = self.shell.facts.get(&info.peer)?.clone();
+            Some(Peer { info, facts })
+        });
+        peers.collect()
+    }
+
+    pub(crate) fn stats(&self) -> Stats {
+        let totals = self.shell.totals;
+        Stats {
+            peers: self.shell.facts.len(),
+            ready_peers: self.node.peers().filter(|peer| peer.ready).count(),
+            pool_envelopes: self.node.pool().len(),
+            unread_envelopes: 0,
+            admitted_envelopes: totals.admitted,
+            packets_received: totals.packets_received,
+            bytes_received: totals.bytes_received,
+            packets_sent: totals.packets_sent,
+            bytes_sent: totals.bytes_sent,
+        }
+    }
+
+    /// Takes no posts any more and ends the loop once all is sent.
+    pub(crate) fn shut_down(&mut self) {
+        if self.deadline.is_none() {
+            self.deadline = Some(Instant::now() + self.drain);
+            let outlook = self.outlook();
+            self.shell.desk.give_up_unreachable(&outlook);
+        }
+    }
+}
+
+/// How often the clock is looked at even if nothing is due.
+const LONGEST_SLEEP: Duration = Duration::from_secs(60);
+/// How long goodbyes may take that nobody waits for.
+const GOODBYE: Duration = Duration::from_millis(200);

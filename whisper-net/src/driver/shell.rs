@@ -1,0 +1,150 @@
+//! Everything around the relay engine: carries out what it asks for.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use whisper_core::node;
+use whisper_core::node::Output;
+use whisper_core::node::Violation;
+use whisper_core::peer::PeerId;
+use whisper_core::time::Timestamp;
+
+use crate::events::Event;
+use crate::gap::Feed;
+use crate::posting::Desk;
+use crate::transport::Departure;
+use crate::transport::Goodbye;
+use crate::transport::PeerFacts;
+use crate::transport::Transport;
+use crate::worker::Arrival;
+use crate::worker::Queue;
+
+/// Everything around the relay engine.
+pub(crate) struct Shell {
+    pub(super) transport: Box<dyn Transport>,
+    pub(super) desk: Desk,
+    pub(super) facts: BTreeMap<PeerId, PeerFacts>,
+    pub(super) totals: Totals,
+    queue: Arc<Queue>,
+    /// What this step has for the worker; handed over once, at its end.
+    arrivals: Vec<Arrival>,
+    audience: Vec<Feed<Event>>,
+    /// Whether a post that waits may have become possible.
+    outlook_changed: bool,
+}
+
+/// What was counted since the start.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Totals {
+    pub(crate) packets_received: u64,
+    pub(crate) bytes_received: u64,
+    pub(crate) packets_sent: u64,
+    pub(crate) bytes_sent: u64,
+    pub(crate) admitted: u64,
+}
+
+impl Shell {
+    pub(crate) fn new(transport: Box<dyn Transport>, desk: Desk, queue: Arc<Queue>) -> Self {
+        Self {
+            transport,
+            desk,
+            facts: BTreeMap::new(),
+            totals: Totals::default(),
+            queue,
+            arrivals: Vec::new(),
+            audience: Vec::new(),
+            outlook_changed: false,
+        }
+    }
+
+    /// Carries out one wish of the engine.
+    pub(super) fn carry_out(&mut self, now: Timestamp, output: Output) {
+        match output {
+            Output::Transmit { peer, code, payload } => {
+                self.totals.packets_sent += 1;
+                self.totals.bytes_sent += payload.len() as u64;
+                self.transport.send(peer, code, payload);
+            }
+            Output::Throttle(peer, until) => {
+                self.transport.throttle(peer, until.saturating_since(now));
+            }
+            Output::Disconnect(peer, why) => {
+                tracing::debug!(reason = %why, "peer dismissed");
+                self.tell(&Event::Dismissed { peer, why });
+                self.transport.disconnect(peer, goodbye(why));
+            }
+            Output::Event(event) => self.hear(event),
+            _ => (),
+        }
+    }
+
+    fn hear(&mut self, event: node::Event) {
+        match event {
+            node::Event::Ready(peer) => {
+                self.outlook_changed = true;
+                self.tell(&Event::Ready(peer));
+            }
+            node::Event::Admitted { envelope, .. } => {
+                self.totals.admitted += 1;
+                self.arrivals.push(Arrival { envelope, direct: false });
+            }
+            node::Event::Direct { envelope, .. } => {
+                self.arrivals.push(Arrival { envelope, direct: true });
+            }
+            own => self.desk.note(&own),
+        }
+    }
+
+    pub(super) fn connected(&mut self, peer: PeerId, facts: PeerFacts) {
+        self.tell(&Event::Connected { peer, facts: facts.clone() });
+        self.facts.insert(peer, facts);
+        metrics::gauge!("whisper_peers").set(self.facts.len() as f64);
+    }
+
+    pub(super) fn disconnected(&mut self, peer: PeerId, how: Departure) {
+        self.facts.remove(&peer);
+        self.tell(&Event::Disconnected { peer, how });
+        metrics::gauge!("whisper_peers").set(self.facts.len() as f64);
+    }
+
+    /// Adds a listener.
+    pub(super) fn listen(&mut self, feed: Feed<Event>) {
+        self.audience.push(feed);
+    }
+
+    pub(super) fn tell(&mut self, event: &Event) {
+        self.audience.retain(|feed| !feed.is_closed());
+        self.audience.iter().for_each(|feed| feed.push(event.clone()));
+    }
+
+    /// Hands the worker what this step had for it.
+    pub(super) fn finish_step(&mut self) {
+        if !self.arrivals.is_empty() {
+            metrics::counter!("whisper_envelopes_admitted").increment(self.arrivals.len() as u64);
+            self.queue.extend(self.arrivals.drain(..));
+        }
+    }
+
+    pub(super) const fn note_changed_outlook(&mut self) {
+        self.outlook_changed = true;
+    }
+
+    pub(super) fn take_changed_outlook(&mut self) -> bool {
+        std::mem::take(&mut self.outlook_changed) && self.desk.has_waiting()
+    }
+}
+
+impl Drop for Shell {
+    fn drop(&mut self) {
+        self.desk.close();
+        self.queue.close();
+    }
+}
+
+/// The word that the wires have for it.
+const fn goodbye(why: Violation) -> Goodbye {
+    match why {
+        Violation::LightPair => Goodbye::Useless,
+        _ => Goodbye::Violation,
+    }
+}

@@ -1,0 +1,386 @@
+//! The application's hold on a running node.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use rand_core::Rng;
+use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::oneshot;
+use tokio::sync::watch;
+use whisper_core::envelope::Draft;
+use whisper_core::inbox::Filter;
+use whisper_core::node::Node;
+use whisper_core::node::PeerInfo;
+use whisper_core::node::SettingError;
+use whisper_core::peer::PeerId;
+use whisper_core::pow::Rating;
+use whisper_core::topic::Bloom;
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::config::StartError;
+use crate::driver::Command;
+use crate::driver::Driver;
+use crate::driver::Shell;
+use crate::entropy::Entropy;
+use crate::events::Events;
+use crate::gap;
+use crate::posting::Cancellations;
+use crate::posting::Delivery;
+use crate::posting::DeliveryState;
+use crate::posting::Desk;
+use crate::posting::Order;
+use crate::posting::Post;
+use crate::posting::PostError;
+use crate::posting::PostId;
+use crate::subscription::Subscription;
+use crate::transport::DialError;
+use crate::transport::PeerFacts;
+use crate::worker;
+use crate::worker::Queue;
+
+/// Starts a node. It runs in tasks of the tokio runtime that this is called in, until the last
+/// [`Handle`] is dropped. There may be any number of nodes in one process.
+///
+/// ```
+/// use whisper_net::{Config, memory::MemoryNetwork};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let network = MemoryNetwork::new();
+/// let node = whisper_net::start(Config::new(network.transport("alice")))?;
+/// assert_eq!(node.local_address(), Some("memory:alice"));
+/// node.shutdown().await;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+/// [`StartError`] if there is no randomness or no runtime, or an address to dial is none.
+pub fn start(config: Config) -> Result<Handle, StartError> {
+    let runtime = tokio::runtime::Handle::try_current().map_err(|_| StartError::NoRuntime)?;
+    config.entropy.check()?;
+    let node = Node::new(config.node, *config.entropy.draw()?);
+    let mut transport = config.transport;
+    for (index, address) in config.dial.iter().enumerate() {
+        transport.dial(address).map_err(|source| StartError::Dial { index, source })?;
+    }
+
+    let local_address = transport.local_address();
+    let (commands, commands_receiver) = mpsc::channel(MOST_COMMANDS);
+    let cancellations = Arc::new(Cancellations::default());
+    let queue = Arc::new(Queue::new(worker::Limits::of_pool(config.node.pool_bytes)));
+    let worker = worker::start(&runtime, Arc::clone(&queue), config.clock.clone());
+    let shell = Shell::new(transport, Desk::new(config.mining_threads), Arc::clone(&queue));
+    let driver = Driver::new(
+        node,
+        shell,
+        config.clock.clone(),
+        commands_receiver,
+        Arc::clone(&cancellations),
+        config.drain,
+    );
+    let (alive, ended) = watch::channel(());
+    runtime.spawn(async move {
+        driver.run().await;
+        drop(alive);
+    });
+    Ok(Handle(Arc::new(Inner {
+        commands,
+        worker,
+        queue,
+        cancellations,
+        ended,
+        clock: config.clock,
+        entropy: config.entropy,
+        backlog: config.backlog,
+        local_address,
+        next_post: AtomicU64::new(0),
+    })))
+}
+
+/// The application's hold on a running node. Clones hold the same node; when the last is dropped it
+/// ends at once, and [`Handle::shutdown`] ends it after what was posted is sent.
+///
+/// Every method may be called from anywhere, and every future be dropped at any time.
+#[derive(Clone)]
+pub struct Handle(Arc<Inner>);
+
+struct Inner {
+    commands: mpsc::Sender<Command>,
+    worker: worker::Commands,
+    queue: Arc<Queue>,
+    cancellations: Arc<Cancellations>,
+    ended: watch::Receiver<()>,
+    clock: Clock,
+    entropy: Entropy,
+    backlog: usize,
+    local_address: Option<String>,
+    next_post: AtomicU64,
+}
+
+impl Handle {
+    /// Encrypts a message, works for its rating and sends it. Returns at once: the delivery tells
+    /// what becomes of it.
+    #[expect(clippy::needless_pass_by_value, reason = "a post is handed over")]
+    pub fn post(&self, post: Post) -> Delivery {
+        let id = PostId::new(self.0.next_post.fetch_add(1, Ordering::Relaxed));
+        let (delivery, state) = Delivery::new(id, DeliveryState::Waiting, &self.0.cancellations);
+        let fail = |why| state.send_replace(DeliveryState::Failed(why));
+        let (draft, nonce) = match self.seal(&post) {
+            Ok(sealed) => sealed,
+            Err(why) => {
+                fail(why);
+                return delivery;
+            }
+        };
+        let order = Order {
+            id,
+            draft,
+            backdate: Duration::ZERO,
+            target: post.target,
+            patience: post.patience,
+            nonce,
+            state: state.clone(),
+        };
+        match self.0.commands.try_send(Box::new(move |driver| driver.take_order(order))) {
+            Ok(()) => (),
+            Err(TrySendError::Full(_)) => drop(fail(PostError::QueueFull)),
+            Err(TrySendError::Closed(_)) => drop(fail(PostError::Closed)),
+        }
+        delivery
+    }
+
+    /// Sends a message to one peer, past pool and network and without work. The peer takes it if it
+    /// trusts this node, and passes it on to nobody. Target and patience do not matter.
+    ///
+    /// # Errors
+    /// [`DirectError`] if the message cannot be made or the peer cannot take it.
+    pub async fn send_direct(&self, peer: PeerId, post: Post) -> Result<(), DirectError> {
+        let (draft, nonce) = self.seal(&post)?;
+        let envelope = draft.seal(nonce);
+        Ok(self.ask(move |driver| driver.send_direct(peer, &envelope)).await??)
+    }
+
+    /// The stream of messages that a filter finds from now on.
+    ///
+    /// # Errors
+    /// [`Closed`] if the node has ended.
+    pub async fn subscribe(&self, filter: Filter) -> Result<Subscription, Closed> {
+        let (feed, tap) = gap::channel(self.0.backlog);
+        let (sender, answer) = oneshot::channel();
+        let command: worker::Command = Box::new(move |reader| {
+            // Whoever asked may have gone, and the tap with them: the filter will go, too.
+            let _ = sender.send(reader.subscribe(filter, feed));
+        });
+        self.0.worker.send(command).await.map_err(|_| Closed)?;
+        let id = answer.await.map_err(|_| Closed)?;
+        Ok(Subscription::new(id, tap, self.0.worker.downgrade()))
+    }
+
+    /// The stream of what happens around the node from now on.
+    ///
+    /// # Errors
+    /// [`Closed`] if the node has ended.
+    pub async fn events(&self) -> Result<Events, Closed> {
+        let (feed, tap) = gap::channel(self.0.backlog);
+        self.ask(move |driver| driver.listen(feed)).await?;
+        Ok(Events::new(tap))
+    }
+
+    /// The connected peers.
+    ///
+    /// # Errors
+    /// [`Closed`] if the node has ended.
+    pub async fn peers(&self) -> Result<Vec<Peer>, Closed> {
+        self.ask(|driver| driver.peers()).await
+    }
+
+    /// What the node holds and has done.
+    ///
+    /// # Errors
+    /// [`Closed`] if the node has ended.
+    pub async fn stats(&self) -> Result<Stats, Closed> {
+        let stats = self.ask(|driver| driver.stats()).await?;
+        Ok(Stats { unread_envelopes: self.0.queue.len(), ..stats })
+    }
+
+    /// Stays connected to an address, written as the transport writes them.
+    ///
+    /// # Errors
+    /// [`DialError`] if it is none, [`DialError::Unsupported`] too if the node has ended.
+    pub async fn dial(&self, address: &str) -> Result<(), DialError> {
+        let address = address.to_owned();
+        let dial = self.ask(move |driver| driver.dial(&address)).await;
+        dial.unwrap_or(Err(DialError::Unsupported))
+    }
+
+    /// Ends a connection and does not dial it again.
+    ///
+    /// # Errors
+    /// [`Closed`] if the node has ended.
+    pub async fn disconnect(&self, peer: PeerId) -> Result<(), Closed> {
+        self.ask(move |driver| driver.disconnect(peer)).await
+    }
+
+    /// Sets the least rating that is taken, and tells the peers.
+    ///
+    /// # Errors
+    /// [`Closed`] if the node has ended.
+    pub async fn set_min_rating(&self, min: Rating) -> Result<(), Closed> {
+        self.ask(move |driver| driver.set_min_rating(min)).await
+    }
+
+    /// Sets the topics that are wanted, all of them where there is none, and tells the peers.
+    ///
+    /// # Errors
+    /// [`Closed`] if the node has ended.
+    pub async fn set_bloom(&self, bloom: Option<Bloom>) -> Result<(), Closed> {
+        self.ask(move |driver| driver.set_bloom(bloom)).await
+    }
+
+    /// Sets whether envelopes of others are not relayed. Peers that are connected are not told.
+    ///
+    /// # Errors
+    /// [`Closed`] if the node has ended.
+    pub async fn set_light(&self, light: bool) -> Result<(), Closed> {
+        self.ask(move |driver| driver.set_light(light)).await
+    }
+
+    /// Says whether the machine has more to do than it can: every peer is held to its budget then.
+    ///
+    /// # Errors
+    /// [`Closed`] if the node has ended.
+    pub async fn set_busy(&self, busy: bool) -> Result<(), Closed> {
+        self.ask(move |driver| driver.set_busy(busy)).await
+    }
+
+    /// Sets whether direct messages of a peer are taken and no budget binds it.
+    ///
+    /// # Errors
+    /// [`DirectError`] if it is not connected.
+    pub async fn set_trusted(&self, peer: PeerId, trusted: bool) -> Result<(), DirectError> {
+        Ok(self.ask(move |driver| driver.set_trusted(peer, trusted)).await??)
+    }
+
+    /// Where others reach this node, if it listens.
+    pub fn local_address(&self) -> Option<&str> {
+        self.0.local_address.as_deref()
+    }
+
+    /// The source of randomness that the node was given.
+    pub fn entropy(&self) -> &Entropy {
+        &self.0.entropy
+    }
+
+    /// The clock that the node was given.
+    pub fn clock(&self) -> &Clock {
+        &self.0.clock
+    }
+
+    /// Ends the node once what was posted is sent, or the time that the settings give for it is over.
+    /// Posts that wait for a peer fail at once. Returns when all is over. Safe to cancel: the
+    /// shutdown goes on.
+    pub async fn shutdown(&self) {
+        // If it has ended, there is nothing to ask.
+        let _ = self.ask(Driver::shut_down).await;
+        self.ended().await;
+    }
+
+    /// Waits until the node has ended, for whatever reason. Safe to cancel.
+    pub async fn ended(&self) {
+        let mut ended = self.0.ended.clone();
+        while ended.changed().await.is_ok() {}
+    }
+
+    /// Encrypts, and checks what can be checked before the work. With a random nonce to begin at.
+    fn seal(&self, post: &Post) -> Result<(Draft, u64), PostError> {
+        let mut rng = self.0.entropy.rng()?;
+        let (topic, data) = post.encrypt(&mut rng)?;
+        let draft = Draft::new(self.0.clock.now(), post.ttl, topic, data)?;
+        Ok((draft, rng.next_u64()))
+    }
+
+    /// Lets the loop do something between two steps, and waits for the answer.
+    async fn ask<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&mut Driver) -> T + Send + 'static,
+    ) -> Result<T, Closed> {
+        let (sender, answer) = oneshot::channel();
+        let command: Command = Box::new(move |driver| {
+            // Whoever asked may have gone.
+            let _ = sender.send(question(driver));
+        });
+        self.0.commands.send(command).await.map_err(|_| Closed)?;
+        answer.await.map_err(|_| Closed)
+    }
+}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handle")
+            .field("local_address", &self.0.local_address)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A connected peer.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Peer {
+    /// What it says it takes, and how it is treated.
+    pub info: PeerInfo,
+    /// Who it is, as far as the transport knows.
+    pub facts: PeerFacts,
+}
+
+/// What a node holds and has done since its start.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Connections.
+    pub peers: usize,
+    /// Peers that have said what they take.
+    pub ready_peers: usize,
+    /// Envelopes in the pool.
+    pub pool_envelopes: usize,
+    /// Envelopes that no key was tried on yet.
+    pub unread_envelopes: usize,
+    /// Envelopes that came into the pool, our own included.
+    pub admitted_envelopes: u64,
+    /// Packets from peers.
+    pub packets_received: u64,
+    /// Their bytes.
+    pub bytes_received: u64,
+    /// Packets to peers.
+    pub packets_sent: u64,
+    /// Their bytes.
+    pub bytes_sent: u64,
+}
+
+/// The node has ended.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("the node has shut down; start another")]
+pub struct Closed;
+
+/// Why something cannot be done with a peer.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum DirectError {
+    /// The message cannot be made.
+    #[error(transparent)]
+    Post(#[from] PostError),
+    /// The peer cannot take it.
+    #[error(transparent)]
+    Peer(#[from] SettingError),
+    /// The node has ended.
+    #[error(transparent)]
+    Closed(#[from] Closed),
+}
+
+/// Far more than an application asks within one step.
+const MOST_COMMANDS: usize = 1_024;

@@ -1,0 +1,221 @@
+//! Whole nodes, over a network in memory.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot run fails")]
+
+mod common;
+
+use std::time::Duration;
+
+use common::TOPIC;
+use common::config;
+use common::connect;
+use common::identity;
+use common::is_quiet;
+use common::key;
+use common::message;
+use common::pair;
+use common::ready;
+use common::start;
+use common::within;
+use whisper_core::inbox::Filter;
+use whisper_net::Closed;
+use whisper_net::Config;
+use whisper_net::DirectError;
+use whisper_net::Entropy;
+use whisper_net::Event;
+use whisper_net::Incoming;
+use whisper_net::NoEntropy;
+use whisper_net::Post;
+use whisper_net::PostError;
+use whisper_net::StartError;
+use whisper_net::Undelivered;
+use whisper_net::memory::MemoryNetwork;
+use whisper_net::transport::DialError;
+
+#[tokio::test(start_paused = true)]
+async fn a_message_for_a_public_key_is_opened_by_its_holder_only() {
+    let (alice, bob) = pair(&MemoryNetwork::new()).await;
+    let (for_bob, for_carol, signer) = (identity(), identity(), identity());
+    let mut hers = bob.subscribe(Filter::new(for_carol)).await.unwrap();
+    let mut his = bob.subscribe(Filter::new(for_bob.clone())).await.unwrap();
+    let post = Post { signer: Some(signer.clone()), ..Post::to(for_bob.public_key(), "hello") };
+    within(alice.post(post)).await.unwrap();
+    let received = message(&mut his).await;
+    assert_eq!(received.message.payload(), b"hello");
+    assert_eq!(received.message.signer(), Some(signer.public_key()));
+    assert!(!received.direct);
+    assert!(is_quiet(&mut hers).await);
+    let counts = hers.counts().await.unwrap();
+    assert_eq!((counts.matched, counts.not_opened), (0, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_for_a_shared_key_reaches_all_who_look_at_its_topic() {
+    let network = MemoryNetwork::new();
+    let (alice, bob) = pair(&network).await;
+    let carol = start(&network, "carol");
+    connect(&carol, &bob).await;
+    let key = key();
+    let mut filter = Filter::new(key.clone());
+    filter.topics = vec![TOPIC];
+    let mut own = alice.subscribe(filter.clone()).await.unwrap();
+    let mut near = bob.subscribe(filter.clone()).await.unwrap();
+    let mut far = carol.subscribe(filter.clone()).await.unwrap();
+    within(alice.post(Post::to_all(key, TOPIC, "to all"))).await.unwrap();
+    for reader in [&mut own, &mut near, &mut far] {
+        let received = message(reader).await;
+        assert_eq!((received.message.payload(), received.topic), (&b"to all"[..], TOPIC));
+        assert!(is_quiet(reader).await);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_reader_is_told_how_much_it_missed_where_it_is_missing() {
+    let network = MemoryNetwork::new();
+    let mut small = config(&network, "alice");
+    small.backlog = 3;
+    let alice = whisper_net::start(small).unwrap();
+    let bob = start(&network, "bob");
+    connect(&alice, &bob).await;
+    let key = key();
+    let mut slow = alice.subscribe(Filter::new(key.clone())).await.unwrap();
+    let mut quick = bob.subscribe(Filter::new(key.clone())).await.unwrap();
+    for text in ["1", "2", "3", "4", "5"] {
+        within(bob.post(Post::to_all(key.clone(), TOPIC, text))).await.unwrap();
+        message(&mut quick).await;
+    }
+    while slow.counts().await.unwrap().matched < 5 {
+        tokio::task::yield_now().await;
+    }
+    for text in ["1", "2", "3"] {
+        assert_eq!(message(&mut slow).await.message.payload(), text.as_bytes());
+    }
+    assert!(matches!(slow.next().await, Some(Incoming::Gap(2))));
+    within(bob.post(Post::to_all(key, TOPIC, "6"))).await.unwrap();
+    assert_eq!(message(&mut slow).await.message.payload(), b"6");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_direct_message_is_taken_from_who_is_trusted_and_passed_on_to_nobody() {
+    let network = MemoryNetwork::new();
+    let (alice, bob, carol) =
+        (start(&network, "alice"), start(&network, "bob"), start(&network, "carol"));
+    let mut at_alice = alice.events().await.unwrap();
+    let mut at_bob = bob.events().await.unwrap();
+    alice.dial("memory:bob").await.unwrap();
+    let (to_bob, to_alice) = (ready(&mut at_alice).await, ready(&mut at_bob).await);
+    connect(&bob, &carol).await;
+    let key = key();
+    let mut filter = Filter::new(key.clone());
+    filter.direct = true;
+    let mut direct = bob.subscribe(filter.clone()).await.unwrap();
+    let mut beyond = carol.subscribe(filter).await.unwrap();
+    let mut network_only = bob.subscribe(Filter::new(key.clone())).await.unwrap();
+    let post = |text| Post::to_all(key.clone(), TOPIC, text);
+    alice.send_direct(to_bob, post("unwanted")).await.unwrap();
+    assert!(is_quiet(&mut direct).await);
+    bob.set_trusted(to_alice, true).await.unwrap();
+    alice.send_direct(to_bob, post("wanted")).await.unwrap();
+    let received = message(&mut direct).await;
+    assert_eq!(received.message.payload(), b"wanted");
+    assert!(received.direct);
+    assert!(is_quiet(&mut beyond).await && is_quiet(&mut network_only).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shutdown_sends_what_was_posted() {
+    let (alice, bob) = pair(&MemoryNetwork::new()).await;
+    let key = key();
+    let mut reader = bob.subscribe(Filter::new(key.clone())).await.unwrap();
+    let posts: Vec<_> =
+        (0..20).map(|n| alice.post(Post::to_all(key.clone(), TOPIC, vec![n]))).collect();
+    within(alice.shutdown()).await;
+    for delivery in posts {
+        delivery.await.unwrap();
+    }
+    let mut seen = Vec::new();
+    for _ in 0..20 {
+        seen.push(message(&mut reader).await.message.payload()[0]);
+    }
+    seen.sort_unstable();
+    assert_eq!(seen, (0..20).collect::<Vec<_>>());
+    assert_eq!(alice.peers().await.unwrap_err(), Closed);
+}
+
+// In real time: tokio's does not pass while somebody works.
+#[tokio::test]
+async fn a_shutdown_takes_no_longer_than_it_may() {
+    let network = MemoryNetwork::new();
+    let mut config = config(&network, "alice");
+    config.drain = Duration::from_millis(20);
+    let alice = whisper_net::start(config).unwrap();
+    let bob = start(&network, "bob");
+    connect(&alice, &bob).await;
+    let endless = Post { patience: Duration::MAX, ..Post::to(identity().public_key(), "hello") };
+    let endless = alice.post(Post { target: Some(common::rating(1e15)), ..endless });
+    within(alice.shutdown()).await;
+    assert_eq!(endless.await, Err(Undelivered::Failed(PostError::Closed)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_last_handle_takes_the_node_with_it() {
+    let network = MemoryNetwork::new();
+    let (alice, bob) = pair(&network).await;
+    let mut messages = alice.subscribe(Filter::new(key())).await.unwrap();
+    let mut events = alice.events().await.unwrap();
+    let mut at_bob = bob.events().await.unwrap();
+    let clone = alice.clone();
+    drop(alice);
+    assert!(clone.peers().await.is_ok());
+    drop(clone);
+    assert!(within(messages.next()).await.is_none());
+    while within(events.next()).await.is_some() {}
+    assert!(messages.counts().await.is_err());
+    assert!(matches!(within(at_bob.next()).await, Some(Event::Disconnected { .. })));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_comes_and_goes_in_the_order_of_events() {
+    let network = MemoryNetwork::new();
+    let (alice, bob) = (start(&network, "alice"), start(&network, "bob"));
+    let mut events = alice.events().await.unwrap();
+    alice.dial("memory:bob").await.unwrap();
+    let Some(Event::Connected { peer, facts }) = events.next().await else { panic!() };
+    assert_eq!(facts.endpoint, "memory:bob");
+    assert!(matches!(events.next().await, Some(Event::Ready(ready)) if ready == peer));
+    let peers = alice.peers().await.unwrap();
+    assert_eq!((peers.len(), peers[0].info.peer), (1, peer));
+    alice.disconnect(peer).await.unwrap();
+    assert!(
+        matches!(events.next().await, Some(Event::Disconnected { peer: gone, .. }) if gone == peer)
+    );
+    assert!(alice.peers().await.unwrap().is_empty());
+    assert_eq!(alice.stats().await.unwrap().peers, 0);
+    let direct = alice.send_direct(peer, Post::to(identity().public_key(), "gone")).await;
+    assert!(matches!(direct, Err(DirectError::Peer(_))));
+    drop(bob);
+}
+
+#[tokio::test(start_paused = true)]
+async fn c8_a_node_does_not_start_without_randomness() {
+    for failing in 0..3 {
+        let mut config = config(&MemoryNetwork::new(), "alice");
+        config.entropy = common::failing_at(failing);
+        assert_eq!(whisper_net::start(config).err(), Some(StartError::NoEntropy(NoEntropy)));
+    }
+}
+
+#[test]
+fn a_node_does_not_start_outside_a_runtime() {
+    let config = Config::new(MemoryNetwork::new().transport("alice"));
+    assert_eq!(whisper_net::start(config).err(), Some(StartError::NoRuntime));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_does_not_start_with_an_address_that_is_none() {
+    let mut config = config(&MemoryNetwork::new(), "alice");
+    config.entropy = Entropy::os();
+    config.dial = vec!["memory:bob".to_owned(), "bob".to_owned()];
+    let expected = StartError::Dial { index: 1, source: DialError::Malformed };
+    assert_eq!(whisper_net::start(config).err(), Some(expected));
+}
