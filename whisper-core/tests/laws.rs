@@ -28,18 +28,21 @@ const START: u64 = 1_600_000_000;
 const NOW: Timestamp = Timestamp::from_secs(START);
 const PEERS: u64 = 4;
 const POOL: usize = 16 * 1024;
+const STOCKED: usize = 70;
 
-/// Good and bad ones, of all sizes and times.
+/// Good ones of all sizes and times, and in every third place a bad one.
 static STOCK: LazyLock<Vec<Envelope>> = LazyLock::new(|| {
-    let ttls = [0, 1, 10, 50, 172_800, 172_801, u64::from(u32::MAX)];
-    let ahead = [0, 1, 5, 11, 4_000];
-    let mut stock = Vec::new();
-    for (number, ttl) in ttls.into_iter().cycle().take(70).enumerate() {
-        let ahead = ahead[number % ahead.len()];
-        let expiry = (START + ahead + ttl.min(172_800)).saturating_sub(number as u64 / 2);
-        stock.push(envelope(expiry, ttl, number as u8, 40 * number));
-    }
-    stock
+    let good = [10, 50, 300, 86_400, 172_800];
+    let bad = [0, 1, 172_801, u64::from(u32::MAX)];
+    let stock = (0..STOCKED).map(|number| {
+        let (ttl, ahead) = match number % 3 {
+            0 => (bad[number % bad.len()], number as u64 % 40),
+            _ => (good[number % good.len()], number as u64 % 6),
+        };
+        let expiry = START + ahead + ttl.min(172_900);
+        envelope(expiry, ttl, number as u8, 40 * number)
+    });
+    stock.collect()
 });
 
 fn envelope(expiry: u64, ttl: u64, number: u8, length: usize) -> Envelope {
@@ -59,8 +62,8 @@ fn good() -> impl Iterator<Item = Envelope> {
 #[derive(Clone, Debug)]
 enum Act {
     Connect(u64, bool),
+    Arrive(u64, bool, bool),
     Disconnect(u64),
-    Introduce(u64, bool, bool),
     Packet(u64, u8, Vec<u8>),
     Messages(u64, Vec<usize>),
     Torn(u64, Vec<usize>, prop::sample::Index),
@@ -78,22 +81,26 @@ enum Act {
 
 fn act() -> impl Strategy<Value = Act> {
     let peer = || 0..PEERS;
-    let some = || vec(0..70_usize, 0..12);
+    let one = || 0..STOCKED;
+    let some = || vec(0..STOCKED, 0..12);
     let known = prop::sample::select(vec![0, 1, 2, 3, 11, 12, 20, 123, 125, 126, 127]);
+    let garbage = vec(any::<u8>(), 0..80);
+    let bloom = prop_oneof![3 => Just(None), 1 => any::<u8>().prop_map(Some)];
+    let place = any::<prop::sample::Index>();
     prop_oneof![
-        2 => (peer(), any::<bool>()).prop_map(|(peer, inbound)| Act::Connect(peer, inbound)),
+        1 => (peer(), any::<bool>()).prop_map(|(peer, inbound)| Act::Connect(peer, inbound)),
+        8 => (peer(), any::<bool>(), any::<bool>()).prop_map(|(p, light, acks)| Act::Arrive(p, light, acks)),
         1 => peer().prop_map(Act::Disconnect),
-        4 => (peer(), any::<bool>(), any::<bool>()).prop_map(|(peer, light, acks)| Act::Introduce(peer, light, acks)),
-        3 => (peer(), known, vec(any::<u8>(), 0..80)).prop_map(|(peer, code, payload)| Act::Packet(peer, code, payload)),
-        6 => (peer(), some()).prop_map(|(peer, which)| Act::Messages(peer, which)),
-        1 => (peer(), some(), any::<prop::sample::Index>()).prop_map(|(peer, which, at)| Act::Torn(peer, which, at)),
-        2 => peer().prop_map(Act::Acknowledge),
-        3 => (peer(), 0..100_000_usize).prop_map(|(peer, bytes)| Act::Written(peer, bytes)),
+        1 => (peer(), known, garbage).prop_map(|(peer, code, payload)| Act::Packet(peer, code, payload)),
+        12 => (peer(), some()).prop_map(|(peer, which)| Act::Messages(peer, which)),
+        1 => (peer(), some(), place).prop_map(|(peer, which, at)| Act::Torn(peer, which, at)),
+        4 => peer().prop_map(Act::Acknowledge),
+        4 => (peer(), 0..10_000_usize).prop_map(|(peer, bytes)| Act::Written(peer, bytes)),
         2 => Just(Act::Timeout),
-        3 => (0..70_usize).prop_map(Act::Publish),
-        1 => (peer(), 0..70_usize).prop_map(|(peer, which)| Act::Direct(peer, which)),
-        1 => (0.0..0.01_f64).prop_map(Act::MinRating),
-        1 => any::<Option<u8>>().prop_map(Act::Bloom),
+        8 => one().prop_map(Act::Publish),
+        2 => (peer(), one()).prop_map(|(peer, which)| Act::Direct(peer, which)),
+        1 => (0.0..1e-5_f64).prop_map(Act::MinRating),
+        1 => bloom.prop_map(Act::Bloom),
         1 => any::<bool>().prop_map(Act::Light),
         1 => (peer(), any::<bool>()).prop_map(|(peer, trusted)| Act::Trust(peer, trusted)),
         1 => any::<bool>().prop_map(Act::Busy),
@@ -102,7 +109,7 @@ fn act() -> impl Strategy<Value = Act> {
 
 /// Acts, each with the milliseconds that pass before it; now and then the clock is set back.
 fn story() -> impl Strategy<Value = Vec<(i64, Act)>> {
-    let delay = prop_oneof![6 => 0..50_i64, 3 => 0..5_000_i64, 1 => -20_000..60_000_i64];
+    let delay = prop_oneof![40 => 0..50_i64, 8 => 0..2_000_i64, 1 => -20_000..60_000_i64];
     vec((delay, act()), 1..120)
 }
 
@@ -140,10 +147,7 @@ impl Life {
                 self.input(Input::Connected { peer: peer(*to), direction });
             }
             Act::Disconnect(to) => self.input(Input::Disconnected(peer(*to))),
-            Act::Introduce(from, light, acknowledges) => {
-                let status = status(*light, *acknowledges);
-                self.receive(*from, code::STATUS, &status.encode());
-            }
+            Act::Arrive(from, light, acknowledges) => self.arrive(*from, *light, *acknowledges),
             Act::Packet(from, code, payload) => self.receive(*from, *code, payload),
             Act::Messages(from, which) => self.receive(*from, code::MESSAGES, &messages(which)),
             Act::Torn(from, which, at) => {
@@ -169,6 +173,15 @@ impl Life {
                 self.keep(sent);
             }
             setting => self.set(setting),
+        }
+    }
+
+    /// A peer connects and says who it is, unless it has.
+    fn arrive(&mut self, from: u64, light: bool, acknowledges: bool) {
+        let peer = PeerId::new(from);
+        self.input(Input::Connected { peer, direction: Direction::Inbound });
+        if !self.node.peers().any(|known| known.peer == peer && known.ready) {
+            self.receive(from, code::STATUS, &status(light, acknowledges).encode());
         }
     }
 
@@ -233,7 +246,7 @@ impl Life {
 
 fn config(acknowledges: bool) -> Config {
     Config {
-        min_rating: rating(1e-6),
+        min_rating: rating(1e-9),
         pool_bytes: POOL,
         acknowledges,
         budgets: None,
@@ -287,15 +300,14 @@ proptest! {
 
     #[test]
     fn commit_on_success_a_torn_packet_costs_the_peer_and_changes_nothing_else(
-        story in story(), which in vec(0..70_usize, 1..12), at: prop::sample::Index,
+        story in story(), which in vec(0..STOCKED, 1..12), at: prop::sample::Index,
     ) {
         // The same life twice, since a node cannot be copied.
         let (mut life, mut twin) = (Life::of(config(false), &story), Life::of(config(false), &story));
         let whole = messages(&which);
         for life in [&mut life, &mut twin] {
             life.act(&Act::Disconnect(9));
-            life.act(&Act::Connect(9, true));
-            life.act(&Act::Introduce(9, false, false));
+            life.arrive(9, false, false);
         }
         let ready = life.node.peers().any(|peer| peer.peer == PeerId::new(9));
         life.receive(9, code::MESSAGES, &whole[..at.index(whole.len())]);
@@ -310,8 +322,7 @@ proptest! {
     #[test]
     fn commit_on_success_a_replayed_packet_changes_nothing(pick in vec(any::<bool>(), 20)) {
         let mut life = Life::new(config(false));
-        life.act(&Act::Connect(1, true));
-        life.act(&Act::Introduce(1, false, false));
+        life.arrive(1, false, false);
         let chosen = good().zip(pick).filter(|(_, chosen)| *chosen);
         let envelopes: Vec<_> = chosen.map(|(envelope, _)| Arc::new(envelope)).collect();
         let packet = packet::encode_messages(&envelopes);
@@ -325,12 +336,11 @@ proptest! {
 
     #[test]
     fn commit_on_success_what_is_ignored_or_refused_changes_nothing(
-        story in story(), payload in vec(any::<u8>(), 0..60), code in 4_u8..=127, which in 0..70_usize,
+        story in story(), payload in vec(any::<u8>(), 0..60), code in 4_u8..=127, which in 0..STOCKED,
     ) {
         let mut life = Life::of(config(false), &story);
         life.act(&Act::Disconnect(9));
-        life.act(&Act::Connect(9, true));
-        life.act(&Act::Introduce(9, false, false));
+        life.arrive(9, false, false);
         let state = life.state();
         life.receive(9, code, &payload);
         prop_assert_eq!(&life.state(), &state);
@@ -347,10 +357,9 @@ fn bounded_a_flood_of_every_kind_leaves_no_more_than_a_little_flood() {
     for round in 0..2_000_u32 {
         let peer = u64::from(round) % PEERS;
         life.now = life.now.saturating_add(Duration::from_millis(20));
-        life.act(&Act::Connect(peer, true));
-        life.act(&Act::Introduce(peer, false, true));
+        life.arrive(peer, false, true);
         let number = round as usize;
-        life.act(&Act::Publish(number % 70));
+        life.act(&Act::Publish(number % STOCKED));
         let now = life.now.as_secs();
         let fresh = envelope(now + 50, 50, round as u8, number % 900);
         life.receive(peer, code::MESSAGES, &packet::encode_messages(&[Arc::new(fresh)]));

@@ -66,7 +66,7 @@ fn ratings_agree(case: &Value, envelope: &Envelope) {
         let rating = Rating::compute(envelope.work(), envelope.short_len(), lived.into());
         assert_eq!(rating.to_bits(), pow, "{} + {diff}", name(case));
         // An envelope that is `n` seconds ahead is divided by its TTL and `n + 1`.
-        if let (Some(issued), ahead @ 1..) = (envelope.issued(), diff - 1) {
+        if let (Some(issued), Some(ahead @ 1..)) = (envelope.issued(), diff.checked_sub(1)) {
             let now = Timestamp::from_secs(issued - ahead);
             assert_eq!(envelope.rating_at(now).to_bits(), pow, "{} + {diff}", name(case));
         }

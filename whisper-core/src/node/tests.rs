@@ -112,7 +112,7 @@ fn an_envelope_goes_to_all_but_the_one_that_brought_it() {
     let packet = packet_of(&[letter(1)]);
     let outputs = receive(&mut node, NOW, ALICE, code::MESSAGES, &packet);
     assert_eq!(sent_to(&outputs, ALICE, code::MESSAGES), Vec::<Vec<u8>>::new());
-    assert_eq!(sent_to(&outputs, BOB, code::MESSAGES), [packet.clone()]);
+    assert_eq!(sent_to(&outputs, BOB, code::MESSAGES), core::slice::from_ref(&packet));
     let again = receive(&mut node, NOW, ALICE, code::MESSAGES, &packet);
     assert_eq!(sent_to(&again, BOB, code::MESSAGES), Vec::<Vec<u8>>::new());
 }

@@ -24,6 +24,11 @@ pub(crate) fn load(set: &str, file: &str) -> Option<Value> {
     }
 }
 
+/// Whether our own copies are read.
+pub(crate) fn is_own() -> bool {
+    foreign().is_none()
+}
+
 /// Asserts that all cases of our own copy were looked at, or at least one of another set.
 pub(crate) fn expect_count(what: &str, actual: usize, own: usize) {
     match foreign() {
