@@ -17,5 +17,6 @@ pub mod peer;
 pub mod pool;
 pub mod pow;
 pub mod rlp;
+pub mod session;
 pub mod time;
 pub mod topic;

@@ -6,7 +6,7 @@
 //!
 //! Nothing in a message names its recipient: whoever can open a signed message can encrypt it
 //! anew for somebody else, and it will look as if its signer had done so. Sessions do not suffer
-//! from that.
+//! from that: see [`session`](crate::session).
 
 use alloc::vec::Vec;
 use core::fmt;

@@ -70,6 +70,23 @@ use whisper_core::pow::Work;
 use whisper_core::rlp::DecodeError;
 use whisper_core::rlp::Reader;
 use whisper_core::rlp::Writer;
+use whisper_core::session::Ended;
+use whisper_core::session::InvitationError;
+use whisper_core::session::InviteOptions;
+use whisper_core::session::OpenError;
+use whisper_core::session::Outgoing;
+use whisper_core::session::Record;
+use whisper_core::session::RecordId;
+use whisper_core::session::Role;
+use whisper_core::session::SessionError;
+use whisper_core::session::SessionEvent;
+use whisper_core::session::SessionId;
+use whisper_core::session::SessionInfo;
+use whisper_core::session::SessionKind;
+use whisper_core::session::SessionOutput;
+use whisper_core::session::SessionState;
+use whisper_core::session::SessionTtl;
+use whisper_core::session::Sessions;
 use whisper_core::time::Timestamp;
 use whisper_core::topic::Bloom;
 use whisper_core::topic::InvalidTopic;
@@ -107,6 +124,12 @@ cross!(
     MessageError, Padding<'_>, Received, Recipient<'_>
 );
 cross!(
+    sessions_cross_threads:
+    Ended, InvitationError, InviteOptions, OpenError, Outgoing, Record, RecordId, Role,
+    SessionError, SessionEvent, SessionId, SessionInfo, SessionKind, SessionOutput,
+    SessionState, SessionTtl, Sessions
+);
+cross!(
     the_pool_crosses_threads:
     Entry, Gone, Inserted, Limits, Origin, Pool, PoolError, Slot
 );
@@ -131,6 +154,21 @@ fn what_holds_a_key_prints_none_of_it() {
     let public = identity.public_key().to_string();
     assert_prints(&identity, &format!("Identity {{ public: PublicKey({public}), .. }}"));
     assert_prints(&identity.sign(&[1; 32]), "Signature(..)");
+}
+
+#[test]
+fn sessions_print_nothing_of_their_keys_and_of_what_is_said() {
+    let mut rng = support::rng(1);
+    let now = Timestamp::from_secs(1_750_000_000);
+    let peer = Identity::generate(&mut rng).public_key();
+    let own = Identity::from_secret(SecretKey::from_bytes(&KEY).expect("a valid key"));
+    let mut sessions = Sessions::new(Arc::new(own));
+    let text = core::str::from_utf8(&KEY).ok();
+    let step = sessions.invite(now, peer, InviteOptions::default(), text, &mut rng);
+    for output in sessions.stored_at_once(now, step.expect("a good invitation")) {
+        assert_silent(&output);
+    }
+    assert_silent(&sessions);
 }
 
 #[test]
