@@ -2,27 +2,29 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use rand_core::Rng;
 use tokio::sync::mpsc;
-use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::oneshot;
 use tokio::sync::watch;
 use whisper_core::envelope::Draft;
+use whisper_core::identity::Identity;
 use whisper_core::inbox::Filter;
 use whisper_core::node::Node;
 use whisper_core::node::PeerInfo;
 use whisper_core::node::SettingError;
 use whisper_core::peer::PeerId;
 use whisper_core::pow::Rating;
+use whisper_core::session::SessionTtl;
 use whisper_core::topic::Bloom;
 
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::config::StartError;
+use crate::conversation::ConversationError;
+use crate::conversation::ConversationEvents;
+use crate::conversation::Conversations;
 use crate::driver::Command;
 use crate::driver::Driver;
 use crate::driver::Shell;
@@ -31,17 +33,17 @@ use crate::events::Events;
 use crate::gap;
 use crate::posting::Cancellations;
 use crate::posting::Delivery;
-use crate::posting::DeliveryState;
 use crate::posting::Desk;
-use crate::posting::Order;
+use crate::posting::Outbox;
+use crate::posting::Parcel;
 use crate::posting::Post;
 use crate::posting::PostError;
-use crate::posting::PostId;
 use crate::subscription::Subscription;
 use crate::transport::DialError;
 use crate::transport::PeerFacts;
 use crate::worker;
 use crate::worker::Queue;
+use crate::worker::Reader;
 
 /// Starts a node. It runs in tasks of the tokio runtime that this is called in, until the last
 /// [`Handle`] is dropped. There may be any number of nodes in one process.
@@ -73,15 +75,17 @@ pub fn start(config: Config) -> Result<Handle, StartError> {
     let local_address = transport.local_address();
     let (commands, commands_receiver) = mpsc::channel(MOST_COMMANDS);
     let cancellations = Arc::new(Cancellations::default());
+    let outbox = Outbox::new(commands.downgrade(), Arc::clone(&cancellations));
     let queue = Arc::new(Queue::new(worker::Limits::of_pool(config.node.pool_bytes)));
-    let worker = worker::start(&runtime, Arc::clone(&queue), config.clock.clone());
+    let reader = Reader::new(queue.limits().bytes, &config.clock, &config.entropy, outbox.clone());
+    let worker = worker::start(&runtime, Arc::clone(&queue), reader);
     let shell = Shell::new(transport, Desk::new(config.mining_threads), Arc::clone(&queue));
     let driver = Driver::new(
         node,
         shell,
         config.clock.clone(),
         commands_receiver,
-        Arc::clone(&cancellations),
+        cancellations,
         config.drain,
     );
     let (alive, ended) = watch::channel(());
@@ -93,13 +97,12 @@ pub fn start(config: Config) -> Result<Handle, StartError> {
         commands,
         worker,
         queue,
-        cancellations,
+        outbox,
         ended,
         clock: config.clock,
         entropy: config.entropy,
         backlog: config.backlog,
         local_address,
-        next_post: AtomicU64::new(0),
     })))
 }
 
@@ -114,13 +117,12 @@ struct Inner {
     commands: mpsc::Sender<Command>,
     worker: worker::Commands,
     queue: Arc<Queue>,
-    cancellations: Arc<Cancellations>,
+    outbox: Outbox,
     ended: watch::Receiver<()>,
     clock: Clock,
     entropy: Entropy,
     backlog: usize,
     local_address: Option<String>,
-    next_post: AtomicU64,
 }
 
 impl Handle {
@@ -128,31 +130,12 @@ impl Handle {
     /// what becomes of it.
     #[expect(clippy::needless_pass_by_value, reason = "a post is handed over")]
     pub fn post(&self, post: Post) -> Delivery {
-        let id = PostId::new(self.0.next_post.fetch_add(1, Ordering::Relaxed));
-        let (delivery, state) = Delivery::new(id, DeliveryState::Waiting, &self.0.cancellations);
-        let fail = |why| state.send_replace(DeliveryState::Failed(why));
         let (draft, nonce) = match self.seal(&post) {
             Ok(sealed) => sealed,
-            Err(why) => {
-                fail(why);
-                return delivery;
-            }
+            Err(why) => return self.0.outbox.fail(why),
         };
-        let order = Order {
-            id,
-            draft,
-            backdate: Duration::ZERO,
-            target: post.target,
-            patience: post.patience,
-            nonce,
-            state: state.clone(),
-        };
-        match self.0.commands.try_send(Box::new(move |driver| driver.take_order(order))) {
-            Ok(()) => (),
-            Err(TrySendError::Full(_)) => drop(fail(PostError::QueueFull)),
-            Err(TrySendError::Closed(_)) => drop(fail(PostError::Closed)),
-        }
-        delivery
+        let Post { target, patience, .. } = post;
+        self.0.outbox.send(Parcel { draft, backdate: Duration::ZERO, target, patience, nonce })
     }
 
     /// Sends a message to one peer, past pool and network and without work. The peer takes it if it
@@ -172,14 +155,20 @@ impl Handle {
     /// [`Closed`] if the node has ended.
     pub async fn subscribe(&self, filter: Filter) -> Result<Subscription, Closed> {
         let (feed, tap) = gap::channel(self.0.backlog);
-        let (sender, answer) = oneshot::channel();
-        let command: worker::Command = Box::new(move |reader| {
-            // Whoever asked may have gone, and the tap with them: the filter will go, too.
-            let _ = sender.send(reader.subscribe(filter, feed));
-        });
-        self.0.worker.send(command).await.map_err(|_| Closed)?;
-        let id = answer.await.map_err(|_| Closed)?;
+        // If nobody waits for the answer the tap is gone, and the filter will go with it.
+        let id = self.ask_reader(move |reader| reader.subscribe(filter, feed)).await?;
         Ok(Subscription::new(id, tap, self.0.worker.downgrade()))
+    }
+
+    /// Lets an identity hold conversations on this node.
+    ///
+    /// # Errors
+    /// [`ConversationError::Taken`] if it does already, and if the node has ended.
+    pub async fn converse(
+        &self,
+        identity: Arc<Identity>,
+    ) -> Result<(Conversations, ConversationEvents), ConversationError> {
+        Conversations::open(self, identity, SessionTtl::default()).await
     }
 
     /// The stream of what happens around the node from now on.
@@ -303,6 +292,24 @@ impl Handle {
         let (topic, data) = post.encrypt(&mut rng)?;
         let draft = Draft::new(self.0.clock.now(), post.ttl, topic, data)?;
         Ok((draft, rng.next_u64()))
+    }
+
+    /// Lets the worker do something between two batches, and waits for the answer.
+    pub(crate) async fn ask_reader<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&mut Reader) -> T + Send + 'static,
+    ) -> Result<T, Closed> {
+        let (sender, answer) = oneshot::channel();
+        let command: worker::Command = Box::new(move |reader| {
+            // Whoever asked may have gone.
+            let _ = sender.send(question(reader));
+        });
+        self.0.worker.send(command).await.map_err(|_| Closed)?;
+        answer.await.map_err(|_| Closed)
+    }
+
+    pub(crate) fn backlog(&self) -> usize {
+        self.0.backlog
     }
 
     /// Lets the loop do something between two steps, and waits for the answer.

@@ -30,13 +30,12 @@ pub struct Delivery {
     cancellations: Arc<Cancellations>,
 }
 
+/// Tells a delivery how far it is.
+pub(crate) type StateSender = watch::Sender<DeliveryState>;
+
 impl Delivery {
-    pub(crate) fn new(
-        id: PostId,
-        state: DeliveryState,
-        cancellations: &Arc<Cancellations>,
-    ) -> (Self, watch::Sender<DeliveryState>) {
-        let (sender, receiver) = watch::channel(state);
+    pub(crate) fn new(id: PostId, cancellations: &Arc<Cancellations>) -> (Self, StateSender) {
+        let (sender, receiver) = watch::channel(DeliveryState::Waiting);
         (Self { id, state: receiver, cancellations: Arc::clone(cancellations) }, sender)
     }
 

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use tokio::sync::watch;
 use whisper_core::envelope::Draft;
 use whisper_core::envelope::Envelope;
 use whisper_core::envelope::EnvelopeHash;
@@ -18,26 +17,22 @@ use whisper_core::time::Timestamp;
 use super::PostId;
 use super::delivery::DeliveryState;
 use super::delivery::PostError;
+use super::delivery::StateSender;
 use super::miner::Miner;
+use super::outbox::Parcel;
 
-/// An encrypted message that is to become an envelope.
+/// A parcel on the desk.
 pub(crate) struct Order {
     pub(crate) id: PostId,
-    pub(crate) draft: Draft,
-    /// How much older than it is the envelope says to be.
-    pub(crate) backdate: Duration,
-    pub(crate) target: Option<Rating>,
-    pub(crate) patience: Duration,
-    /// Where the search begins, drawn at random.
-    pub(crate) nonce: u64,
-    pub(crate) state: watch::Sender<DeliveryState>,
+    pub(crate) parcel: Parcel,
+    pub(crate) state: StateSender,
 }
 
 /// Keeps posts: those that wait for a peer, those that are worked on, those in the pool.
 pub(crate) struct Desk {
     miner: Miner,
     waiting: Vec<Order>,
-    working: BTreeMap<PostId, watch::Sender<DeliveryState>>,
+    working: BTreeMap<PostId, StateSender>,
     published: BTreeMap<EnvelopeHash, Tracked>,
 }
 
@@ -46,7 +41,7 @@ struct Tracked {
     sent: usize,
     acknowledged: usize,
     refused: usize,
-    state: watch::Sender<DeliveryState>,
+    state: StateSender,
 }
 
 /// What the desk needs to know of the network.
@@ -68,9 +63,9 @@ impl Desk {
 
     /// Takes an order. Call [`Desk::work`] after it.
     pub(crate) fn take(&mut self, order: Order) {
-        let held: usize = self.waiting.iter().map(|order| order.draft.data().len()).sum();
+        let held: usize = self.waiting.iter().map(|order| order.parcel.draft.data().len()).sum();
         let too_many = self.waiting.len().saturating_add(self.working.len()) >= MOST_ORDERS;
-        if too_many || held.saturating_add(order.draft.data().len()) > MOST_BYTES {
+        if too_many || held.saturating_add(order.parcel.draft.data().len()) > MOST_BYTES {
             order.state.send_replace(DeliveryState::Failed(PostError::QueueFull));
             return;
         }
@@ -99,8 +94,8 @@ impl Desk {
         for order in std::mem::take(&mut self.waiting) {
             match self.plan(now, &order, outlook) {
                 Ok(Some((draft, plan))) => {
-                    let Order { id, state, nonce, .. } = order;
-                    self.miner.add(id, now, draft, plan.target, nonce);
+                    let Order { id, state, parcel } = order;
+                    self.miner.add(id, now, &parcel, draft, plan.target);
                     state.send_replace(plan.into_state());
                     self.working.insert(id, state);
                 }
@@ -119,8 +114,8 @@ impl Desk {
         outlook: &Outlook,
     ) -> Result<Option<(Draft, Plan)>, PostError> {
         let Some(choice) = outlook.choose(order) else { return Ok(None) };
-        let issued = now.saturating_sub(order.backdate);
-        let draft = order.draft.clone().dated(issued)?;
+        let issued = now.saturating_sub(order.parcel.backdate);
+        let draft = order.parcel.draft.clone().dated(issued)?;
         let expected = |miner: &Miner, rating| miner.expected(draft.work_for(rating));
         let Some(least) = expected(&self.miner, choice.lowest) else {
             self.miner.measure();
@@ -131,7 +126,7 @@ impl Desk {
         }
         let target = choice.target;
         let expected = expected(&self.miner, target).unwrap_or(Duration::MAX);
-        if expected > order.patience {
+        if expected > order.parcel.patience {
             return Err(PostError::TooMuchWork { target, expected });
         }
         Ok(Some((draft, Plan { target, expected, left_out: choice.left_out })))
@@ -149,7 +144,7 @@ impl Desk {
     pub(crate) fn published(
         &mut self,
         hash: EnvelopeHash,
-        state: watch::Sender<DeliveryState>,
+        state: StateSender,
         outcome: Result<(), Rejection>,
     ) {
         match outcome {
@@ -236,7 +231,7 @@ impl Tracked {
 /// An envelope that is ready to be published.
 pub(crate) struct Ready {
     pub(crate) envelope: Envelope,
-    pub(crate) state: watch::Sender<DeliveryState>,
+    pub(crate) state: StateSender,
 }
 
 /// The work that is worth doing.
@@ -267,7 +262,7 @@ impl Outlook {
     /// Nothing while no ready peer takes the topic.
     fn choose(&self, order: &Order) -> Option<Choice> {
         let takes = |peer: &&PeerInfo| {
-            peer.ready && peer.bloom.is_none_or(|bloom| bloom.admits(order.draft.topic()))
+            peer.ready && peer.bloom.is_none_or(|bloom| bloom.admits(order.parcel.draft.topic()))
         };
         let takers: Vec<&PeerInfo> = self.peers.iter().filter(takes).collect();
         // Light nodes keep what they get to themselves: where others are, those decide.
@@ -277,7 +272,7 @@ impl Outlook {
         demands.sort_unstable();
         let least = *demands.first()?;
         let half = *demands.get(demands.len().saturating_sub(1) / 2)?;
-        let target = order.target.unwrap_or(half.max(self.own));
+        let target = order.parcel.target.unwrap_or(half.max(self.own));
         let left_out = takers.iter().filter(|peer| peer.min_rating > target);
         let left_out = left_out.map(|peer| peer.peer).collect();
         Some(Choice { lowest: least.max(self.own), target, left_out })

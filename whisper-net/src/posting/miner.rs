@@ -16,6 +16,7 @@ use whisper_core::pow::Work;
 use whisper_core::time::Timestamp;
 
 use super::PostId;
+use super::outbox::Parcel;
 
 /// Searches for the nonces of drafts, in turns of some milliseconds on tokio's blocking threads.
 ///
@@ -32,6 +33,7 @@ pub(crate) struct Miner {
 struct Job {
     id: PostId,
     target: Rating,
+    backdate: Duration,
     work: Work,
     dated: Arc<Dated>,
     next_nonce: u64,
@@ -84,21 +86,22 @@ impl Miner {
         Some(Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX))
     }
 
-    /// Begins to search. `start` is a random nonce: where a search begins, tells nothing then.
+    /// Begins to search for the nonce of `draft`, a parcel's at its present date.
     pub(crate) fn add(
         &mut self,
         id: PostId,
         now: Timestamp,
+        parcel: &Parcel,
         draft: Draft,
         target: Rating,
-        start: u64,
     ) {
         self.jobs.push(Job {
             id,
             target,
+            backdate: parcel.backdate,
             work: draft.work_for(target),
             dated: Dated::new(now, draft),
-            next_nonce: start,
+            next_nonce: parcel.nonce,
             turns: 0,
             stop: Stop(Arc::default()),
         });
@@ -168,7 +171,7 @@ impl Job {
             return;
         }
         // Beyond the year 2106 the old date has to do.
-        if let Ok(draft) = draft.clone().dated(now) {
+        if let Ok(draft) = draft.clone().dated(now.saturating_sub(self.backdate)) {
             self.work = draft.work_for(self.target);
             self.dated = Dated::new(now, draft);
         }
@@ -268,8 +271,12 @@ mod tests {
         Miner::new(NonZeroUsize::MIN.saturating_add(1))
     }
 
-    fn draft() -> Draft {
-        Draft::new(NOW, Duration::from_secs(40), Topic::default(), vec![1; 300]).unwrap()
+    fn add(miner: &mut Miner, number: u64, target: Rating, nonce: u64) {
+        let draft = Draft::new(NOW, Duration::from_secs(40), Topic::default(), vec![1; 300]);
+        let draft = draft.unwrap();
+        let (backdate, patience) = (Duration::ZERO, Duration::MAX);
+        let parcel = Parcel { draft: draft.clone(), backdate, target: None, patience, nonce };
+        miner.add(id(number), NOW, &parcel, draft, target);
     }
 
     fn rating_of(work: u16) -> Rating {
@@ -284,7 +291,7 @@ mod tests {
     async fn what_is_mined_reaches_its_target() {
         let mut miner = miner();
         let target = Rating::new(0.5).unwrap();
-        miner.add(id(1), NOW, draft(), target, u64::MAX - 5);
+        add(&mut miner, 1, target, u64::MAX - 5);
         let mined = miner.next(|| NOW).await.unwrap();
         assert_eq!(mined.id, id(1));
         assert!(mined.envelope.rating() >= target);
@@ -294,9 +301,9 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_short_search_overtakes_an_endless_one() {
         let mut miner = miner();
-        miner.add(id(1), NOW, draft(), rating_of(80), 0);
+        add(&mut miner, 1, rating_of(80), 0);
         assert!(tokio::time::timeout(Duration::ZERO, miner.next(|| NOW)).await.is_err());
-        miner.add(id(2), NOW, draft(), rating_of(4), 0);
+        add(&mut miner, 2, rating_of(4), 0);
         assert_eq!(miner.next(|| NOW).await.unwrap().id, id(2));
         miner.cancel(id(1));
         let idle = Duration::from_secs(1_000);
@@ -308,7 +315,7 @@ mod tests {
     async fn a_draft_is_dated_anew_after_a_quarter_of_its_life() {
         for (later, issued) in [(9, 0), (10, 10), (35, 35)] {
             let mut miner = miner();
-            miner.add(id(1), NOW, draft(), rating_of(10), 0);
+            add(&mut miner, 1, rating_of(10), 0);
             let later = NOW.saturating_add(Duration::from_secs(later));
             let mined = miner.next(|| later).await.unwrap();
             assert_eq!(mined.envelope.issued(), Some(NOW.as_secs() + issued));

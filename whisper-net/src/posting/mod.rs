@@ -3,6 +3,7 @@
 mod delivery;
 mod desk;
 mod miner;
+mod outbox;
 mod post;
 
 pub(crate) use self::delivery::Cancellations;
@@ -14,6 +15,8 @@ pub(crate) use self::desk::Desk;
 pub(crate) use self::desk::Order;
 pub(crate) use self::desk::Outlook;
 pub(crate) use self::desk::Ready;
+pub(crate) use self::outbox::Outbox;
+pub(crate) use self::outbox::Parcel;
 pub use self::post::Post;
 pub use self::post::Recipient;
 

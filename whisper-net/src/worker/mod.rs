@@ -3,6 +3,7 @@
 //! The relay engine and its loop never wait for anything in here, so that neither what this node can
 //! read nor how long that takes shows in the time at which it relays (`attacks.md`, K4).
 
+mod account;
 mod queue;
 mod reader;
 mod waiting;
@@ -12,12 +13,12 @@ use std::sync::Arc;
 use tokio::runtime::Handle as Runtime;
 use tokio::sync::mpsc;
 
+pub(crate) use self::account::Dispatch;
 pub(crate) use self::queue::Arrival;
 use self::queue::Batch;
 pub(crate) use self::queue::Limits;
 pub(crate) use self::queue::Queue;
 pub(crate) use self::reader::Reader;
-use crate::clock::Clock;
 
 /// Something to be done with the keys, between two batches.
 pub(crate) type Command = Box<dyn FnOnce(&mut Reader) + Send>;
@@ -29,9 +30,8 @@ pub(crate) type Commands = mpsc::Sender<Command>;
 pub(crate) type WeakCommands = mpsc::WeakSender<Command>;
 
 /// Starts the worker. It ends with the last sender of commands, or once the queue is closed and read.
-pub(crate) fn start(runtime: &Runtime, queue: Arc<Queue>, clock: Clock) -> Commands {
+pub(crate) fn start(runtime: &Runtime, queue: Arc<Queue>, reader: Reader) -> Commands {
     let (commands, receiver) = mpsc::channel(MOST_COMMANDS);
-    let reader = Reader::new(queue.limits().bytes, clock);
     runtime.spawn(run(queue, receiver, reader));
     commands
 }

@@ -11,7 +11,7 @@ use whisper_core::pow::Rating;
 use whisper_core::time::Timestamp;
 use whisper_core::topic::Topic;
 
-/// Envelopes of the lengths that sessions use, by topic, until they expire (`session.md` 3.8, "look
+/// Envelopes that came too early, or out of their hour, by topic, until they expire (`session.md` 3.8, "look
 /// back"). Bounded in bytes; the lowest rated go first.
 pub(crate) struct Waiting {
     most_bytes: usize,
@@ -32,11 +32,11 @@ impl Waiting {
         }
     }
 
-    /// Keeps an envelope, if a session may have made it.
+    /// Keeps an envelope.
     pub(crate) fn insert(&mut self, envelope: Arc<Envelope>) {
         let (topic, hash) = (envelope.topic(), envelope.hash());
         let rank = (envelope.rating(), hash, topic);
-        if !has_class_length(&envelope) || !self.by_rating.insert(rank) {
+        if !self.by_rating.insert(rank) {
             return;
         }
         self.bytes = self.bytes.saturating_add(envelope.size());
@@ -49,15 +49,8 @@ impl Waiting {
     }
 
     /// What waits under a topic.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the look-back of sessions comes next"))]
     pub(crate) fn at(&self, topic: Topic) -> &[Arc<Envelope>] {
         self.by_topic.get(&topic).map_or(&[], Vec::as_slice)
-    }
-
-    /// Everything that waits.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the look-back of sessions comes next"))]
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<Envelope>> {
-        self.by_topic.values().flatten()
     }
 
     /// Lets go of an envelope, since something has opened it.
@@ -87,15 +80,6 @@ impl Waiting {
     }
 }
 
-/// Whether the data is one of the lengths that sessions use (`session.md` 3.3).
-fn has_class_length(envelope: &Envelope) -> bool {
-    let raw = envelope.data().len().checked_sub(AEAD_OVERHEAD);
-    raw.is_some_and(|raw| raw.is_power_of_two() && (1_024..=65_536).contains(&raw))
-}
-
-/// A tag of 16 bytes and a nonce of 12.
-const AEAD_OVERHEAD: usize = 28;
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -113,20 +97,11 @@ mod tests {
     }
 
     #[test]
-    fn only_the_lengths_of_sessions_are_kept() {
-        let mut waiting = Waiting::new(1 << 20);
-        for length in [1_052, 2_076, 65_564, 1_051, 1_053, 27, 540, 131_100] {
-            waiting.insert(envelope(1, 50, length, length as u64));
-        }
-        assert_eq!(waiting.iter().count(), 3);
-    }
-
-    #[test]
     fn when_there_is_no_room_the_lowest_rated_goes() {
         let mut waiting = Waiting::new(10_000);
         (0..500).for_each(|nonce| waiting.insert(envelope(nonce as u8, 50, 1_052, nonce)));
-        let least = waiting.iter().map(|envelope| envelope.rating()).min().unwrap();
-        assert_eq!(waiting.iter().count(), 9);
+        let least = waiting.by_rating.first().unwrap().0;
+        assert_eq!(waiting.by_rating.len(), 9);
         let better = |nonce| envelope(nonce as u8, 50, 1_052, nonce).rating() > least;
         assert!((0..500).filter(|nonce| better(*nonce)).count() <= 9);
         assert!(waiting.bytes <= 10_000);

@@ -1,0 +1,269 @@
+//! Conversations between two identities: invite, accept, talk, close.
+
+mod events;
+mod sent;
+
+use std::fmt;
+use std::sync::Arc;
+
+use rand_core::CryptoRng;
+use whisper_core::identity::Identity;
+use whisper_core::identity::PublicKey;
+use whisper_core::session::InviteOptions;
+use whisper_core::session::SessionError;
+use whisper_core::session::SessionInfo;
+use whisper_core::session::SessionOutput;
+use whisper_core::session::SessionTtl;
+use whisper_core::session::Sessions;
+use whisper_core::time::Timestamp;
+
+pub use self::events::ConversationEvent;
+pub use self::events::ConversationEvents;
+pub use self::sent::Sent;
+use crate::entropy::NoEntropy;
+use crate::gap;
+use crate::handle::Closed;
+use crate::handle::Handle;
+
+/// The conversations of one identity, and its contacts: those whose invitations are accepted without
+/// a question. All of it lives in memory and ends with the node.
+///
+/// ```
+/// # use std::sync::Arc;
+/// # use whisper_core::identity::Identity;
+/// # use whisper_net::{Config, Entropy, memory::MemoryNetwork};
+/// use whisper_net::ConversationEvent;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let network = MemoryNetwork::new();
+/// # let ours = whisper_net::start(Config::new(network.transport("ours")))?;
+/// # let theirs = whisper_net::start(Config::new(network.transport("theirs")))?;
+/// # ours.dial("memory:theirs").await?;
+/// # let [alice, bob] = [(); 2].map(|()| Identity::generate(&mut Entropy::os().rng().unwrap()));
+/// # let [alice, bob] = [Arc::new(alice), Arc::new(bob)];
+/// let (alice_talks, _) = ours.converse(alice).await?;
+/// let (bob_talks, mut bob_hears) = theirs.converse(bob.clone()).await?;
+///
+/// alice_talks.invite(bob.public_key(), "hello").await?.await?;
+///
+/// // Bob does not know Alice: what she says is withheld until he wants to hear it.
+/// let Some(ConversationEvent::Invited { peer, .. }) = bob_hears.next().await else { panic!() };
+/// bob_talks.accept(peer).await?;
+/// while let Some(event) = bob_hears.next().await {
+///     if let ConversationEvent::Message { data, .. } = event {
+///         assert_eq!(data, b"hello");
+///         break;
+///     }
+/// }
+/// bob_talks.send(peer, "good to hear from you").await?.await?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// Once all clones and the events are dropped, the keys are wiped, without a word to anybody.
+#[derive(Clone)]
+pub struct Conversations {
+    node: Handle,
+    identity: PublicKey,
+    _alive: Arc<()>,
+}
+
+impl Conversations {
+    pub(crate) async fn open(
+        node: &Handle,
+        identity: Arc<Identity>,
+        ttl: SessionTtl,
+    ) -> Result<(Self, ConversationEvents), ConversationError> {
+        let (feed, tap) = gap::channel(node.backlog());
+        let alive = Arc::new(());
+        let key = identity.public_key();
+        let guard = Arc::downgrade(&alive);
+        let opened = node.ask_reader(move |reader| reader.open_account(identity, ttl, feed, guard));
+        if !opened.await? {
+            return Err(ConversationError::Taken);
+        }
+        let events = ConversationEvents::new(tap, Arc::clone(&alive));
+        Ok((Self { node: node.clone(), identity: key, _alive: alive }, events))
+    }
+
+    /// Asks `peer` for a conversation and says `text`, which may be empty. `peer` becomes a contact.
+    ///
+    /// The text goes out at once, as a message of its own behind the invitation.
+    ///
+    /// # Errors
+    /// [`ConversationError`]; then nothing has changed.
+    pub async fn invite(&self, peer: PublicKey, text: &str) -> Result<Sent, ConversationError> {
+        self.invite_with(peer, text, InviteOptions::default()).await
+    }
+
+    /// As [`Conversations::invite`], for a session that is to be unlike others.
+    ///
+    /// # Errors
+    /// [`ConversationError`]; then nothing has changed.
+    pub async fn invite_with(
+        &self,
+        peer: PublicKey,
+        text: &str,
+        options: InviteOptions,
+    ) -> Result<Sent, ConversationError> {
+        let text = text.to_owned();
+        self.step(move |sessions, now, mut rng| {
+            let text = Some(text.as_str()).filter(|text| !text.is_empty());
+            sessions.invite(now, peer, options, text, &mut rng)
+        })
+        .await
+    }
+
+    /// Says something to `peer`: on the session that it is known to read, before that on our own
+    /// invitation's.
+    ///
+    /// # Errors
+    /// [`ConversationError`]; then nothing has changed.
+    pub async fn send(
+        &self,
+        peer: PublicKey,
+        data: impl Into<Vec<u8>>,
+    ) -> Result<Sent, ConversationError> {
+        let data = data.into();
+        self.step(move |sessions, now, mut rng| sessions.send(now, &peer, &data, &mut rng)).await
+    }
+
+    /// Accepts what `peer` has asked for: it becomes a contact, and what it said comes as events.
+    ///
+    /// # Errors
+    /// [`ConversationError`]; then nothing has changed.
+    pub async fn accept(&self, peer: PublicKey) -> Result<(), ConversationError> {
+        self.step(move |sessions, now, mut rng| sessions.accept(now, &peer, &mut rng))
+            .await
+            .map(drop)
+    }
+
+    /// Drops what `peer` has asked for. Nobody is told.
+    ///
+    /// # Errors
+    /// [`ConversationError`]; then nothing has changed.
+    pub async fn refuse(&self, peer: PublicKey) -> Result<(), ConversationError> {
+        self.step(move |sessions, _, _| sessions.refuse(&peer)).await.map(drop)
+    }
+
+    /// Ends the conversation with `peer`, wipes its keys, and says so as well as it goes.
+    ///
+    /// # Errors
+    /// [`ConversationError`]; then nothing has changed.
+    pub async fn close(&self, peer: PublicKey) -> Result<Sent, ConversationError> {
+        self.step(move |sessions, now, mut rng| sessions.close(now, &peer, &mut rng)).await
+    }
+
+    /// Wipes all keys of all conversations at once, without a word to anybody.
+    ///
+    /// # Errors
+    /// [`ConversationError`] if the account or the node has ended; then there are no keys.
+    pub async fn burn(&self) -> Result<(), ConversationError> {
+        self.ask(Sessions::burn).await
+    }
+
+    /// Makes `peer` a contact: its invitations are accepted without a question.
+    ///
+    /// # Errors
+    /// [`ConversationError`]; then nothing has changed.
+    pub async fn add_contact(&self, peer: PublicKey) -> Result<(), ConversationError> {
+        self.step(move |sessions, now, mut rng| sessions.add_contact(now, peer, &mut rng))
+            .await
+            .map(drop)
+    }
+
+    /// Makes `peer` a contact no more. Its conversation goes on.
+    ///
+    /// # Errors
+    /// [`ConversationError`]; then nothing has changed.
+    pub async fn remove_contact(&self, peer: PublicKey) -> Result<(), ConversationError> {
+        self.step(move |sessions, _, _| sessions.remove_contact(&peer)).await.map(drop)
+    }
+
+    /// The contacts, in the order of their keys.
+    ///
+    /// # Errors
+    /// [`ConversationError`] if the account or the node has ended.
+    pub async fn contacts(&self) -> Result<Vec<PublicKey>, ConversationError> {
+        self.ask(|sessions| sessions.contacts().collect()).await
+    }
+
+    /// The sessions that conversations run on.
+    ///
+    /// # Errors
+    /// [`ConversationError`] if the account or the node has ended.
+    pub async fn sessions(&self) -> Result<Vec<SessionInfo>, ConversationError> {
+        self.ask(|sessions| sessions.sessions().collect()).await
+    }
+
+    /// Sets how long the envelopes of this identity live: one choice for all, so that it tells
+    /// nothing. Change it seldom.
+    ///
+    /// # Errors
+    /// [`ConversationError`] if the account or the node has ended.
+    pub async fn set_ttl(&self, ttl: SessionTtl) -> Result<(), ConversationError> {
+        self.ask(move |sessions| sessions.set_ttl(ttl)).await
+    }
+
+    /// Whose conversations these are.
+    pub const fn public_key(&self) -> PublicKey {
+        self.identity
+    }
+
+    async fn ask<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&mut Sessions) -> T + Send + 'static,
+    ) -> Result<T, ConversationError> {
+        let own = self.identity;
+        let answer = self.node.ask_reader(move |reader| reader.sessions(&own).map(question));
+        answer.await?.ok_or(ConversationError::Ended)
+    }
+
+    /// Once it is asked for, a step is carried out whole, whether somebody waits for it or not.
+    async fn step(
+        &self,
+        step: impl FnOnce(
+            &mut Sessions,
+            Timestamp,
+            &mut dyn CryptoRng,
+        ) -> Result<Vec<SessionOutput>, SessionError>
+        + Send
+        + 'static,
+    ) -> Result<Sent, ConversationError> {
+        let own = self.identity;
+        let dispatches = self.node.ask_reader(move |reader| {
+            reader.step(&own, |sessions, now, rng| {
+                step(sessions, now, rng).map_err(ConversationError::from)
+            })
+        });
+        Ok(Sent::new(dispatches.await?.ok_or(ConversationError::Ended)??))
+    }
+}
+
+impl fmt::Debug for Conversations {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Conversations").field("identity", &self.identity).finish_non_exhaustive()
+    }
+}
+
+/// Why a conversation cannot do what it is asked.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConversationError {
+    /// There is no randomness. Nothing was done.
+    #[error(transparent)]
+    NoEntropy(#[from] NoEntropy),
+    /// The sessions say no.
+    #[error(transparent)]
+    Session(#[from] SessionError),
+    /// The identity holds conversations on this node already.
+    #[error("this identity holds conversations already; use those")]
+    Taken,
+    /// The node does not know this identity any more.
+    #[error("the conversations of this identity are over; open them again")]
+    Ended,
+    /// The node has ended.
+    #[error(transparent)]
+    Closed(#[from] Closed),
+}

@@ -1,0 +1,265 @@
+//! Conversations, over a network in memory.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot run fails")]
+
+mod common;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use common::config;
+use common::connect;
+use common::failing_at;
+use common::identity;
+use common::is_quiet;
+use common::pair;
+use common::start;
+use common::within;
+use whisper_core::identity::Identity;
+use whisper_core::identity::PublicKey;
+use whisper_core::inbox::Filter;
+use whisper_core::session::Ended;
+use whisper_core::session::SessionError;
+use whisper_net::ConversationError;
+use whisper_net::ConversationEvent;
+use whisper_net::ConversationEvents;
+use whisper_net::Conversations;
+use whisper_net::Handle;
+use whisper_net::NoEntropy;
+use whisper_net::memory::MemoryNetwork;
+
+/// One who talks.
+struct Person {
+    talks: Conversations,
+    hears: ConversationEvents,
+    key: PublicKey,
+}
+
+impl Person {
+    async fn on(node: &Handle) -> Self {
+        Self::named(node, identity()).await
+    }
+
+    async fn named(node: &Handle, identity: Arc<Identity>) -> Self {
+        let key = identity.public_key();
+        let (talks, hears) = node.converse(identity).await.unwrap();
+        Self { talks, hears, key }
+    }
+
+    async fn next(&mut self) -> ConversationEvent {
+        within(self.hears.next()).await.unwrap()
+    }
+
+    async fn is_invited_by(&mut self, other: &Self) {
+        let event = self.next().await;
+        assert!(
+            matches!(event, ConversationEvent::Invited { peer, .. } if peer == other.key),
+            "{event:?}"
+        );
+    }
+
+    async fn is_established_with(&mut self, other: &Self) {
+        let event = self.next().await;
+        assert!(
+            matches!(event, ConversationEvent::Established { peer, .. } if peer == other.key),
+            "{event:?}"
+        );
+    }
+
+    async fn hears(&mut self, other: &Self, text: &str) {
+        let event = self.next().await;
+        let ConversationEvent::Message { peer, data, .. } = event else { panic!("{event:?}") };
+        assert_eq!((peer, data.as_slice()), (other.key, text.as_bytes()));
+    }
+
+    async fn hears_nothing(&mut self) {
+        let span = Duration::from_secs(60);
+        if let Ok(event) = tokio::time::timeout(span, self.hears.next()).await {
+            panic!("{event:?}");
+        }
+    }
+
+    async fn says(&self, other: &Self, text: &str) {
+        within(self.talks.send(other.key, text).await.unwrap()).await.unwrap();
+    }
+
+    async fn invites(&self, other: &Self, text: &str) {
+        within(self.talks.invite(other.key, text).await.unwrap()).await.unwrap();
+    }
+}
+
+async fn two() -> ((Handle, Person), (Handle, Person)) {
+    let (here, there) = pair(&MemoryNetwork::new()).await;
+    let (alice, bob) = (Person::on(&here).await, Person::on(&there).await);
+    ((here, alice), (there, bob))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stranger_is_heard_once_accepted_and_then_both_talk() {
+    let ((_here, mut alice), (_there, mut bob)) = two().await;
+    alice.invites(&bob, "hello").await;
+    bob.is_invited_by(&alice).await;
+    bob.hears_nothing().await;
+    alice.says(&bob, "are you there?").await;
+    bob.hears_nothing().await;
+    bob.talks.accept(alice.key).await.unwrap();
+    bob.is_established_with(&alice).await;
+    bob.hears(&alice, "hello").await;
+    bob.hears(&alice, "are you there?").await;
+    bob.says(&alice, "good to hear from you").await;
+    alice.is_established_with(&bob).await;
+    alice.hears(&bob, "good to hear from you").await;
+    alice.says(&bob, "likewise").await;
+    bob.hears(&alice, "likewise").await;
+    assert_eq!(bob.talks.contacts().await.unwrap(), [alice.key]);
+    assert_eq!(alice.talks.sessions().await.unwrap().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_contact_is_heard_at_once() {
+    let ((_here, alice), (_there, mut bob)) = two().await;
+    bob.talks.add_contact(alice.key).await.unwrap();
+    alice.invites(&bob, "it is me").await;
+    bob.is_established_with(&alice).await;
+    bob.hears(&alice, "it is me").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_invitation_without_a_text_is_seen_too() {
+    let ((_here, alice), (_there, mut bob)) = two().await;
+    alice.invites(&bob, "").await;
+    bob.is_invited_by(&alice).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_refused_is_told_nothing_and_heard_no_more() {
+    let ((_here, mut alice), (_there, mut bob)) = two().await;
+    alice.invites(&bob, "hello").await;
+    bob.is_invited_by(&alice).await;
+    bob.talks.refuse(alice.key).await.unwrap();
+    alice.says(&bob, "are you there?").await;
+    bob.hears_nothing().await;
+    alice.hears_nothing().await;
+    let again = bob.talks.accept(alice.key).await;
+    assert_eq!(again, Err(ConversationError::Session(SessionError::NotInvited)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_close_ends_it_at_both_ends() {
+    let ((_here, mut alice), (_there, mut bob)) = two().await;
+    bob.talks.add_contact(alice.key).await.unwrap();
+    alice.invites(&bob, "hello").await;
+    bob.is_established_with(&alice).await;
+    bob.hears(&alice, "hello").await;
+    within(alice.talks.close(bob.key).await.unwrap()).await.unwrap();
+    let ended = |event: &ConversationEvent, by| matches!(event, ConversationEvent::Ended { why, .. } if *why == by);
+    assert!(ended(&alice.next().await, Ended::Closed));
+    assert!(ended(&bob.next().await, Ended::ClosedByPeer));
+    for (one, other) in [(&alice, &bob), (&bob, &alice)] {
+        let error = one.talks.send(other.key, "hello?").await.unwrap_err();
+        assert_eq!(error, ConversationError::Session(SessionError::NoSession));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn when_both_invite_at_once_they_end_on_one_session() {
+    let ((_here, mut alice), (_there, mut bob)) = two().await;
+    let (hers, his) = tokio::join!(
+        alice.talks.invite(bob.key, "from alice"),
+        bob.talks.invite(alice.key, "from bob")
+    );
+    within(hers.unwrap()).await.unwrap();
+    within(his.unwrap()).await.unwrap();
+    bob.is_established_with(&alice).await;
+    bob.hears(&alice, "from alice").await;
+    alice.is_established_with(&bob).await;
+    alice.hears(&bob, "from bob").await;
+    let mut sessions = Vec::new();
+    for n in 0..4 {
+        let sent = alice.talks.send(bob.key, format!("{n}")).await.unwrap();
+        sessions.push(sent.session().unwrap());
+        within(sent).await.unwrap();
+        let sent = bob.talks.send(alice.key, format!("{n}")).await.unwrap();
+        sessions.push(sent.session().unwrap());
+        within(sent).await.unwrap();
+        for person in [&mut alice, &mut bob] {
+            while !matches!(person.next().await, ConversationEvent::Message { .. }) {}
+        }
+    }
+    assert_eq!(sessions[6], sessions[7]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_else_sees_the_invitation_and_the_keys_in_it() {
+    let (here, there) = pair(&MemoryNetwork::new()).await;
+    let secret = identity();
+    let mut snoop = there.subscribe(Filter::new(secret.clone())).await.unwrap();
+    let (alice, mut bob) = (Person::on(&here).await, Person::named(&there, secret).await);
+    alice.invites(&bob, "hello").await;
+    bob.is_invited_by(&alice).await;
+    assert!(is_quiet(&mut snoop).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_comes_before_its_invitation_waits_for_it() {
+    let network = MemoryNetwork::new();
+    let (here, there) = (start(&network, "here"), start(&network, "there"));
+    let (alice, mut bob) = (Person::on(&here).await, Person::on(&there).await);
+    bob.talks.add_contact(alice.key).await.unwrap();
+    // All wait in the pool for a peer, and go best rated first: in any order.
+    let mut sent = Vec::new();
+    sent.push(alice.talks.invite(bob.key, "0").await.unwrap());
+    for n in 1..30 {
+        sent.push(alice.talks.send(bob.key, format!("{n}")).await.unwrap());
+    }
+    connect(&here, &there).await;
+    for sent in sent {
+        within(sent).await.unwrap();
+    }
+    let mut texts: Vec<u32> = Vec::new();
+    while texts.len() < 30 {
+        if let ConversationEvent::Message { data, .. } = bob.next().await {
+            texts.push(String::from_utf8(data).unwrap().parse().unwrap());
+        }
+    }
+    texts.sort_unstable();
+    assert_eq!(texts, (0..30).collect::<Vec<_>>());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_does_not_fit_is_refused() {
+    let ((_here, alice), (_there, bob)) = two().await;
+    alice.invites(&bob, "").await;
+    let error = alice.talks.send(bob.key, vec![0; 70_000]).await.unwrap_err();
+    assert!(matches!(error, ConversationError::Session(SessionError::TooLarge { .. })));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_identity_converses_once_at_a_time() {
+    let node = start(&MemoryNetwork::new(), "alice");
+    let alice = identity();
+    let first = node.converse(alice.clone()).await.unwrap();
+    assert_eq!(node.converse(alice.clone()).await.unwrap_err(), ConversationError::Taken);
+    drop(first);
+    assert!(node.converse(alice).await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn c8_without_randomness_a_conversation_stays_as_it_was() {
+    let network = MemoryNetwork::new();
+    let there = start(&network, "there");
+    let mut bob = Person::on(&there).await;
+    // The start takes three readings; each invitation takes one.
+    let mut settings = config(&network, "here");
+    settings.entropy = failing_at(3);
+    let here = whisper_net::start(settings).unwrap();
+    let alice = Person::on(&here).await;
+    connect(&here, &there).await;
+    let error = alice.talks.invite(bob.key, "hello").await.unwrap_err();
+    assert_eq!(error, ConversationError::NoEntropy(NoEntropy));
+    assert!(alice.talks.contacts().await.unwrap().is_empty());
+    assert!(alice.talks.sessions().await.unwrap().is_empty());
+    bob.hears_nothing().await;
+    alice.invites(&bob, "hello").await;
+    bob.is_invited_by(&alice).await;
+}
