@@ -1,0 +1,259 @@
+//! What becomes of posts.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot run fails")]
+
+mod common;
+
+use std::time::Duration;
+
+use common::ORIGIN;
+use common::TOPIC;
+use common::config;
+use common::connect;
+use common::failing_at;
+use common::key;
+use common::pair;
+use common::rating;
+use common::ready;
+use common::start;
+use common::within;
+use whisper_core::envelope::EnvelopeError;
+use whisper_core::message::MessageError;
+use whisper_core::pow::Rating;
+use whisper_core::topic::Bloom;
+use whisper_core::topic::Topic;
+use whisper_net::Clock;
+use whisper_net::Delivery;
+use whisper_net::DeliveryState;
+use whisper_net::Handle;
+use whisper_net::NoEntropy;
+use whisper_net::Post;
+use whisper_net::PostError;
+use whisper_net::Undelivered;
+use whisper_net::memory::MemoryNetwork;
+
+fn post() -> Post {
+    Post::to_all(key(), TOPIC, "hello")
+}
+
+/// A post that some quarter of a million tries are needed for: a fifth of a second or so.
+fn hard() -> Post {
+    Post { target: Some(rating(10.0)), patience: Duration::MAX, ..post() }
+}
+
+/// A post that takes longer than anybody lives.
+fn endless() -> Post {
+    Post { target: Some(rating(1e15)), patience: Duration::MAX, ..post() }
+}
+
+/// Waits for a state.
+async fn until(delivery: &mut Delivery, wanted: impl Fn(&DeliveryState) -> bool) -> DeliveryState {
+    loop {
+        let state = delivery.state();
+        if wanted(&state) {
+            return state;
+        }
+        within(delivery.changed()).await.expect("it comes to that state");
+    }
+}
+
+async fn working(delivery: &mut Delivery) -> (Rating, Duration, Duration, usize) {
+    match until(delivery, |state| matches!(state, DeliveryState::Working { .. })).await {
+        DeliveryState::Working { target, expected, likely, left_out } => {
+            (target, expected, likely, left_out.len())
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn failure(delivery: Delivery) -> PostError {
+    match within(delivery).await {
+        Err(Undelivered::Failed(why)) => why,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_post_waits_for_a_peer_and_leaves_with_it() {
+    let network = MemoryNetwork::new();
+    let (alice, bob) = (start(&network, "alice"), start(&network, "bob"));
+    let mut delivery = alice.post(post());
+    tokio::time::sleep(Duration::from_secs(3_600)).await;
+    assert_eq!(delivery.state(), DeliveryState::Waiting);
+    connect(&alice, &bob).await;
+    within(delivery.sent()).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_acknowledges_is_heard() {
+    let (alice, _bob) = pair(&MemoryNetwork::new()).await;
+    let mut delivery = alice.post(post());
+    until(&mut delivery, |state| *state == DeliveryState::Acknowledged { by: 1 }).await;
+    // The envelope dies in the pool, and the delivery has nothing more to tell.
+    while within(delivery.changed()).await.is_some() {}
+    assert_eq!(delivery.state(), DeliveryState::Acknowledged { by: 1 });
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_whose_clock_is_late_refuses() {
+    let network = MemoryNetwork::new();
+    let alice = start(&network, "alice");
+    let mut late = config(&network, "bob");
+    late.clock = Clock::paused_from(ORIGIN.saturating_sub(Duration::from_secs(100)));
+    let bob = whisper_net::start(late).unwrap();
+    connect(&alice, &bob).await;
+    let mut delivery = alice.post(post());
+    until(&mut delivery, |state| *state == DeliveryState::Refused { by: 1 }).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_demands_too_much_does_not_stop_the_others() {
+    let network = MemoryNetwork::new();
+    let alice = start(&network, "alice");
+    let mut peers = Vec::new();
+    for (name, min) in [("bob", 0.001), ("carol", 0.002), ("liar", 1e12)] {
+        let mut settings = config(&network, name);
+        settings.node.min_rating = rating(min);
+        peers.push(whisper_net::start(settings).unwrap());
+        connect(&alice, &peers[peers.len() - 1]).await;
+    }
+    let mut delivery = alice.post(Post { ttl: Duration::from_secs(10_000), ..post() });
+    let (target, expected, likely, left_out) = working(&mut delivery).await;
+    assert_eq!((target, left_out), (rating(0.002), 1));
+    assert!(likely > expected * 2 && likely < expected * 4);
+    until(&mut delivery, |state| *state == DeliveryState::Acknowledged { by: 2 }).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_target_that_nobody_takes_fails_and_names_the_one_that_helps() {
+    let network = MemoryNetwork::new();
+    let alice = start(&network, "alice");
+    let mut strict = config(&network, "bob");
+    strict.node.min_rating = rating(0.2);
+    let bob = whisper_net::start(strict).unwrap();
+    connect(&alice, &bob).await;
+    let why = failure(alice.post(Post { target: Some(rating(0.1)), ..post() })).await;
+    assert!(matches!(why, PostError::RatedTooLow { lowest, .. } if lowest == rating(0.2)));
+    assert!(why.to_string().contains("no peer accepts a rating below 0.2; work for about "));
+}
+
+#[tokio::test(start_paused = true)]
+async fn more_work_than_there_is_patience_for_is_not_begun() {
+    let (alice, _bob) = pair(&MemoryNetwork::new()).await;
+    let long = Post { target: Some(rating(1e9)), ..post() };
+    let why = failure(alice.post(long)).await;
+    let PostError::TooMuchWork { target, expected } = why else { panic!("{why:?}") };
+    assert_eq!(target, rating(1e9));
+    assert!(expected > Duration::from_secs(10));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_post_can_be_given_up_while_it_waits_and_while_it_is_worked_on() {
+    let network = MemoryNetwork::new();
+    let (alice, bob) = (start(&network, "alice"), start(&network, "bob"));
+    let mut waiting = alice.post(post());
+    waiting.cancel();
+    assert_eq!(within(waiting.sent()).await, Err(Undelivered::Cancelled));
+    connect(&alice, &bob).await;
+    let mut worked_on = alice.post(endless());
+    working(&mut worked_on).await;
+    worked_on.cancel();
+    assert_eq!(within(worked_on.sent()).await, Err(Undelivered::Cancelled));
+    within(alice.post(post())).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dropped_delivery_lets_its_post_go_on() {
+    let (alice, bob) = pair(&MemoryNetwork::new()).await;
+    let key = key();
+    let mut reader = bob.subscribe(whisper_core::inbox::Filter::new(key.clone())).await.unwrap();
+    drop(alice.post(Post::to_all(key, TOPIC, "hello")));
+    assert_eq!(common::message(&mut reader).await.message.payload(), b"hello");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_envelope_that_no_peer_takes_expires() {
+    let network = MemoryNetwork::new();
+    let (alice, bob) = (start(&network, "alice"), start(&network, "bob"));
+    let mut events = alice.events().await.unwrap();
+    alice.dial("memory:bob").await.unwrap();
+    let peer = ready(&mut events).await;
+    let mut delivery = alice.post(hard());
+    working(&mut delivery).await;
+    alice.disconnect(peer).await.unwrap();
+    until(&mut delivery, |state| *state == DeliveryState::Published).await;
+    assert_eq!(within(delivery).await, Err(Undelivered::Expired));
+    drop(bob);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_does_not_want_the_topic_does_not_count() {
+    let network = MemoryNetwork::new();
+    let alice = start(&network, "alice");
+    let mut choosy = config(&network, "bob");
+    choosy.node.bloom = Some(Bloom::of(Topic::new([0xff; 4])));
+    let bob = whisper_net::start(choosy).unwrap();
+    connect(&alice, &bob).await;
+    let mut delivery = alice.post(post());
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    assert_eq!(delivery.state(), DeliveryState::Waiting);
+    bob.set_bloom(None).await.unwrap();
+    within(delivery.sent()).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_made_fails_at_once() {
+    let alice = start(&MemoryNetwork::new(), "alice");
+    let failed = |post| alice.post(post).state();
+    let short = Post { ttl: Duration::from_secs(9), ..post() };
+    let expected = PostError::Envelope(EnvelopeError::Ttl);
+    assert_eq!(failed(short), DeliveryState::Failed(expected));
+    let large = Post { payload: vec![0; 0x100_0000], ..post() };
+    let expected = PostError::Message(MessageError::TooLarge { max: 0xff_ffff });
+    assert_eq!(failed(large), DeliveryState::Failed(expected));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_is_bounded() {
+    let alice = start(&MemoryNetwork::new(), "alice");
+    let mut deliveries = Vec::new();
+    for _ in 0..1_100 {
+        deliveries.push(alice.post(post()));
+        tokio::task::yield_now().await;
+    }
+    let last = deliveries.pop().unwrap();
+    assert_eq!(failure(last).await, PostError::QueueFull);
+    assert_eq!(deliveries[0].state(), DeliveryState::Waiting);
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_the_end_nothing_is_taken() {
+    let (alice, _bob) = pair(&MemoryNetwork::new()).await;
+    alice.shutdown().await;
+    assert_eq!(failure(alice.post(post())).await, PostError::Closed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_no_peer_has_at_the_end_fails() {
+    let alice: Handle = start(&MemoryNetwork::new(), "alice");
+    let waiting = alice.post(post());
+    alice.shutdown().await;
+    assert_eq!(failure(waiting).await, PostError::Closed);
+    let bob = start(&MemoryNetwork::new(), "bob");
+    let waiting = bob.post(post());
+    drop(bob);
+    assert_eq!(failure(waiting).await, PostError::Closed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn c8_a_post_without_randomness_fails_alone() {
+    let network = MemoryNetwork::new();
+    let mut settings = config(&network, "alice");
+    // A start takes three readings.
+    settings.entropy = failing_at(3);
+    let (alice, bob) = (whisper_net::start(settings).unwrap(), start(&network, "bob"));
+    connect(&alice, &bob).await;
+    let why = failure(alice.post(post())).await;
+    assert_eq!(why, PostError::NoEntropy(NoEntropy));
+    within(alice.post(post())).await.unwrap();
+}
