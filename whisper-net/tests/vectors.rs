@@ -1,6 +1,7 @@
 //! Handshakes and frames, held against what go-ethereum v1.9.20 puts on the wire.
 
 #![cfg(feature = "rlpx")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod support;
 

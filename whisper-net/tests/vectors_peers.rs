@@ -1,6 +1,7 @@
 //! What peers say about themselves, and the ciphers below it, held against go-ethereum v1.9.20.
 
 #![cfg(feature = "rlpx")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod support;
 

@@ -176,18 +176,18 @@ impl Ingress {
     ///
     /// # Errors
     /// What is wrong with it. The connection is over then.
+    #[expect(clippy::needless_pass_by_value, reason = "a header is spent on its body")]
     pub fn body(&mut self, header: Header, bytes: &mut [u8]) -> Result<Packet, FrameError> {
         if bytes.len() != header.remaining() {
             return Err(FrameError::Forged);
         }
-        let Header { size } = header;
         let (body, mac) = bytes.split_last_chunk_mut::<BLOCK>().ok_or(FrameError::Forged)?;
         if !bool::from(self.mac.body(body).as_slice().ct_eq(mac)) {
             return Err(FrameError::Forged);
         }
         self.stream.apply_keystream(body);
         // The fill is covered by the MAC; what it holds is nobody's business.
-        let data = body.get(..size).ok_or(FrameError::Forged)?;
+        let data = body.get(..header.size).ok_or(FrameError::Forged)?;
         self.packet(data)
     }
 

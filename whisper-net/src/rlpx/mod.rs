@@ -2,8 +2,9 @@
 //!
 //! | what | where |
 //! |---|---|
-//! | the pure wire, bytes in and bytes out | [`handshake`], [`frame`], [`hello`], [`capability`], [`disconnect`] |
+//! | the transport | [`RlpxTransport`], set by [`RlpxConfig`] |
 //! | addresses of nodes | [`Enode`] |
+//! | the pure wire, bytes in and bytes out | [`handshake`], [`frame`], [`hello`], [`capability`], [`disconnect`] |
 //!
 //! The wire proves who the other end is and keeps frames whole. It does not keep a capable observer
 //! from reading them: see [`secrets::Secrets`].
@@ -16,11 +17,27 @@ pub mod hello;
 pub mod secrets;
 
 mod address;
+mod config;
+mod connection;
+mod dialler;
 mod enode;
+mod limits;
+mod listener;
+mod manager;
+mod opening;
+mod reader;
+mod roster;
 mod snappy;
+mod transport;
+mod writer;
 
 pub use address::is_local;
+pub use config::Limits;
+pub use config::RlpxConfig;
+pub use config::Timing;
 pub use enode::Endpoint;
 pub use enode::Enode;
 pub use enode::EnodeError;
 pub use enode::Host;
+pub use listener::ListenError;
+pub use transport::RlpxTransport;

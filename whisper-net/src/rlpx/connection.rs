@@ -1,0 +1,352 @@
+//! A connection that stands: packets in, packets out, until somebody ends it.
+
+use std::io::ErrorKind;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::Semaphore;
+use tokio::sync::mpsc;
+use tokio::sync::oneshot;
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tokio::time::Interval;
+use tokio::time::MissedTickBehavior;
+use tokio::time::interval_at;
+use tokio::time::timeout;
+use whisper_core::crypto::curve::PublicKey;
+use whisper_core::peer::PeerId;
+
+use super::capability::FIRST_ID;
+use super::capability::Shared;
+use super::config::Timing;
+use super::disconnect;
+use super::disconnect::Reason;
+use super::frame::FrameError;
+use super::frame::Packet;
+use super::limits::Bucket;
+use super::opening::Open;
+use super::opening::Reader;
+use super::opening::Writer;
+use super::reader::ReadError;
+use super::writer::WriteError;
+use crate::transport::Departure;
+use crate::transport::Goodbye;
+use crate::transport::PeerFacts;
+use crate::transport::TransportEvent;
+
+/// Where connections tell what happens.
+#[derive(Clone)]
+pub(super) struct Teller {
+    queue: mpsc::Sender<Told>,
+    /// Bytes of payloads that may wait in the queue.
+    room: Arc<Semaphore>,
+}
+
+/// What a connection tells its transport.
+pub(super) enum Told {
+    /// It stands.
+    Opened(PeerId, PeerFacts, Link),
+    /// Anything else, with the room that it takes up until it is read.
+    Happened(TransportEvent, Option<OwnedSemaphorePermit>),
+}
+
+impl Teller {
+    /// `max_packet` is the longest payload that will be told of.
+    pub(super) fn new(max_packet: usize) -> (Self, mpsc::Receiver<Told>) {
+        let (queue, told) = mpsc::channel(MAX_EVENTS);
+        let room = MAX_QUEUED.max(max_packet.saturating_mul(4)).min(Semaphore::MAX_PERMITS);
+        (Self { queue, room: Arc::new(Semaphore::new(room)) }, told)
+    }
+
+    /// False if nobody listens any more.
+    async fn tell(&self, told: Told) -> bool {
+        self.queue.send(told).await.is_ok()
+    }
+
+    async fn happened(&self, event: TransportEvent) -> bool {
+        self.tell(Told::Happened(event, None)).await
+    }
+
+    async fn received(&self, peer: PeerId, code: u8, payload: Vec<u8>) -> bool {
+        let bytes = u32::try_from(payload.len()).unwrap_or(u32::MAX);
+        let Ok(room) = Arc::clone(&self.room).acquire_many_owned(bytes).await else {
+            return false;
+        };
+        let event = TransportEvent::Received { peer, code, payload };
+        self.tell(Told::Happened(event, Some(room))).await
+    }
+}
+
+/// How a transport speaks to one of its connections.
+pub(super) struct Link {
+    pub(super) key: PublicKey,
+    pub(super) commands: mpsc::UnboundedSender<(u8, Vec<u8>)>,
+    /// The moment until which nothing is read.
+    pub(super) gate: watch::Sender<Instant>,
+    pub(super) goodbye: oneshot::Sender<Goodbye>,
+}
+
+/// How a connection has ended.
+#[derive(Debug)]
+pub(super) enum Ending {
+    /// We end it with this word.
+    Ours(Goodbye),
+    /// The other end says why it goes.
+    Theirs(Reason),
+    /// What came is not what belongs on this wire.
+    Fault(Reason),
+    Unread(ReadError),
+    Unwritten(WriteError),
+    /// The transport is gone.
+    Abandoned,
+}
+
+impl Ending {
+    /// The last word, if there is one to be said. A Disconnect is never answered, since its sender may
+    /// take the answer for another one; and one that broke the frames could not read it.
+    const fn last_word(&self) -> Option<Reason> {
+        match self {
+            Self::Ours(goodbye) => Some(match goodbye {
+                Goodbye::Violation => Reason::Subprotocol,
+                Goodbye::Useless => Reason::UselessPeer,
+                Goodbye::Quitting => Reason::Quitting,
+                Goodbye::Requested => Reason::Requested,
+            }),
+            Self::Fault(reason) => Some(*reason),
+            Self::Unread(ReadError::TimedOut) => Some(Reason::Timeout),
+            Self::Unread(ReadError::Frame(FrameError::TooLarge { .. } | FrameError::Code)) => {
+                Some(Reason::Protocol)
+            }
+            _ => None,
+        }
+    }
+
+    /// What decides when it is tried again.
+    pub(super) const fn reason(&self) -> Option<Reason> {
+        match self {
+            Self::Theirs(reason) => Some(*reason),
+            _ => self.last_word(),
+        }
+    }
+
+    fn departure(&self) -> Departure {
+        match self {
+            Self::Ours(_) | Self::Abandoned => Departure::Local,
+            Self::Theirs(_) | Self::Unread(ReadError::Closed) => Departure::Remote,
+            Self::Unread(ReadError::TimedOut) | Self::Unwritten(WriteError::Stalled) => {
+                Departure::TimedOut
+            }
+            // A program that ends without a word resets its connections.
+            Self::Unread(ReadError::Io(error)) | Self::Unwritten(WriteError::Io(error))
+                if matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe) =>
+            {
+                Departure::Remote
+            }
+            Self::Fault(_) | Self::Unread(_) | Self::Unwritten(_) => Departure::Broken,
+        }
+    }
+}
+
+/// Runs a connection to its end.
+pub(super) async fn run(
+    open: Open,
+    peer: PeerId,
+    facts: PeerFacts,
+    teller: Teller,
+    timing: &Timing,
+    closing: watch::Receiver<bool>,
+) -> Ending {
+    let Open { reader, writer, gate, shh, key, seat, .. } = open;
+    let (commands, queue) = mpsc::unbounded_channel();
+    let (goodbye, mut asked_to_go) = oneshot::channel();
+    let (pong, pongs) = mpsc::channel(PONGS);
+    if !teller.tell(Told::Opened(peer, facts, Link { key, commands, gate, goodbye })).await {
+        return Ending::Abandoned;
+    }
+    let offset = shh.offset;
+    let mut inbound = Inbound::new(peer, reader, shh, teller.clone(), pong);
+    let pings = pings(timing.ping);
+    let mut outbound =
+        Outbound { peer, writer, offset, queue, pongs, pings, teller: teller.clone(), closing };
+    let ending = tokio::select! {
+        biased;
+        Ok(goodbye) = &mut asked_to_go => Ending::Ours(goodbye),
+        ending = inbound.run() => ending,
+        ending = outbound.run() => ending,
+    };
+    tracing::debug!(peer = peer.as_u64(), ?ending, "a connection ends");
+    let how = ending.departure();
+    teller.happened(TransportEvent::Disconnected { peer, how }).await;
+    // Nobody has to wait for the last words before this peer may come again.
+    drop(seat);
+    if let Some(reason) = ending.last_word() {
+        let last_words = async {
+            if outbound.writer.say_goodbye(reason).await.is_ok() {
+                inbound.reader.drain().await;
+            }
+        };
+        let _ = timeout(timing.goodbye, last_words).await;
+    }
+    ending
+}
+
+/// Packets from the socket to the transport.
+struct Inbound {
+    peer: PeerId,
+    reader: Reader,
+    shh: Shared,
+    teller: Teller,
+    pong: mpsc::Sender<()>,
+    /// Pings that are answered.
+    pings: Bucket,
+    /// Packets of the base protocol, which no budget of the node's covers.
+    base: Bucket,
+}
+
+impl Inbound {
+    fn new(
+        peer: PeerId,
+        reader: Reader,
+        shh: Shared,
+        teller: Teller,
+        pong: mpsc::Sender<()>,
+    ) -> Self {
+        let now = Instant::now();
+        let pings = Bucket::new(now, PING_BURST, BASE_INTERVAL);
+        let base = Bucket::new(now, BASE_BURST, BASE_INTERVAL);
+        Self { peer, reader, shh, teller, pong, pings, base }
+    }
+
+    async fn run(&mut self) -> Ending {
+        loop {
+            let packet = match self.reader.next().await {
+                Ok(packet) => packet,
+                Err(error) => return Ending::Unread(error),
+            };
+            if packet.code < FIRST_ID {
+                if let Some(ending) = self.take_base(&packet) {
+                    return ending;
+                }
+                continue;
+            }
+            let code = self.shh.code_of(packet.code).and_then(|code| u8::try_from(code).ok());
+            let Some(code) = code else { return Ending::Fault(Reason::Protocol) };
+            if !self.teller.received(self.peer, code, packet.payload).await {
+                return Ending::Abandoned;
+            }
+        }
+    }
+
+    /// A packet of the base protocol. Others than Disconnect and Ping are ignored, a second Hello too,
+    /// but not in any number.
+    fn take_base(&mut self, packet: &Packet) -> Option<Ending> {
+        let now = Instant::now();
+        match packet.code {
+            disconnect::CODE => return Some(Ending::Theirs(Reason::decode(&packet.payload))),
+            PING if self.pings.take(now) => {
+                // If the last Pongs have not gone out yet, one of them will do.
+                let _ = self.pong.try_send(());
+            }
+            _ => {}
+        }
+        if self.base.take(now) { None } else { Some(Ending::Fault(Reason::Protocol)) }
+    }
+}
+
+/// Packets from the transport to the socket.
+struct Outbound {
+    peer: PeerId,
+    writer: Writer,
+    offset: u64,
+    queue: mpsc::UnboundedReceiver<(u8, Vec<u8>)>,
+    pongs: mpsc::Receiver<()>,
+    pings: Interval,
+    teller: Teller,
+    closing: watch::Receiver<bool>,
+}
+
+impl Outbound {
+    async fn run(&mut self) -> Ending {
+        match self.pump().await {
+            Ok(ending) => ending,
+            Err(WriteError::Stalled) => Ending::Unwritten(WriteError::Stalled),
+            Err(error @ WriteError::Io(_)) => {
+                // What the other end has sent before it went is still to be read.
+                tokio::time::sleep(READ_OUT).await;
+                Ending::Unwritten(error)
+            }
+        }
+    }
+
+    async fn pump(&mut self) -> Result<Ending, WriteError> {
+        loop {
+            let mut bytes = 0;
+            tokio::select! {
+                biased;
+                Some(()) = self.pongs.recv() => self.push_base(PONG),
+                _ = self.pings.tick() => self.push_base(PING),
+                Some(packet) = self.queue.recv() => {
+                    bytes = self.push_all(packet);
+                }
+                // Behind the queue: what was asked for before goes out first.
+                () = closed(&mut self.closing) => {
+                    return Ok(Ending::Ours(Goodbye::Quitting));
+                }
+            }
+            self.writer.flush().await?;
+            if bytes > 0 {
+                let peer = self.peer;
+                self.teller.happened(TransportEvent::Written { peer, bytes }).await;
+            }
+        }
+    }
+
+    fn push_base(&mut self, code: u64) {
+        // An empty list fits into any frame.
+        let _ = self.writer.push(code, &[0xc0]);
+    }
+
+    /// Collects what is queued, as far as it is worth one write; tells the sum of the payloads.
+    fn push_all(&mut self, first: (u8, Vec<u8>)) -> usize {
+        let mut bytes = 0_usize;
+        let mut next = Some(first);
+        while let Some((code, payload)) = next {
+            let id = self.offset.saturating_add(code.into());
+            if let Err(error) = self.writer.push(id, &payload) {
+                tracing::warn!(%error, "a packet is too large for the wire and was left out");
+            }
+            bytes = bytes.saturating_add(payload.len());
+            next = if self.writer.is_full() { None } else { self.queue.try_recv().ok() };
+        }
+        bytes
+    }
+}
+
+async fn closed(closing: &mut watch::Receiver<bool>) {
+    // Without a sender, the transport is gone: that is closed as well.
+    let _ = closing.wait_for(|closing| *closing).await;
+}
+
+fn pings(every: Duration) -> Interval {
+    let mut pings = interval_at(Instant::now() + every, every);
+    pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    pings
+}
+
+const PING: u64 = 2;
+const PONG: u64 = 3;
+
+/// Events that wait for the driver: some milliseconds of its work.
+const MAX_EVENTS: usize = 4_096;
+/// Bytes of payloads that wait for the driver, of all peers together.
+const MAX_QUEUED: usize = 16 << 20;
+/// Answers that wait to be written.
+const PONGS: usize = 4;
+/// go-ethereum sends a Ping every 15 s.
+const PING_BURST: u32 = 5;
+/// Anything more is a flood.
+const BASE_BURST: u32 = 64;
+const BASE_INTERVAL: Duration = Duration::from_secs(1);
+/// How long a connection that takes nothing more may still bring something.
+const READ_OUT: Duration = Duration::from_secs(5);
