@@ -4,6 +4,11 @@
 //! folder, which needs Go and gcc.
 
 mod binary;
+mod connections;
 mod control;
+mod direct;
+mod messages;
+mod ours;
 mod peer;
+mod settings;
 mod verdicts;

@@ -37,7 +37,7 @@ impl Default for Options {
 
 /// A running peer. Dropping it kills the process.
 pub(crate) struct Geth {
-    _child: Child,
+    child: Child,
     stdin: ChildStdin,
     answers: mpsc::UnboundedReceiver<Value>,
     events: mpsc::UnboundedReceiver<Value>,
@@ -66,18 +66,16 @@ impl Geth {
         let (event, events) = mpsc::unbounded_channel();
         tokio::spawn(sort_lines(stdout, answer, event));
         let unclaimed = VecDeque::new();
-        let mut geth = Self {
-            _child: child,
-            stdin,
-            answers,
-            events,
-            unclaimed,
-            last_id: 0,
-            enode: String::new(),
-        };
+        let mut geth =
+            Self { child, stdin, answers, events, unclaimed, last_id: 0, enode: String::new() };
         let ready = geth.event(|e| e["event"] == "ready").await;
         geth.enode = text(&ready["enode"]);
         geth
+    }
+
+    /// Ends the process as a crash would.
+    pub(crate) async fn kill(mut self) {
+        self.child.kill().await.expect("the process is ours");
     }
 
     pub(crate) fn enode(&self) -> &str {
@@ -139,8 +137,22 @@ impl Geth {
             .await
     }
 
+    /// Whether the message has come through the filter by now.
+    pub(crate) fn has_message(&mut self, filter: &str, payload: &[u8]) -> bool {
+        while let Ok(event) = self.events.try_recv() {
+            self.unclaimed.push_back(event);
+        }
+        let digest = hex::encode(whisper_core::hash::keccak256(payload));
+        self.unclaimed.iter().any(|e| e["filter"] == filter && e["digest"] == digest)
+    }
+
     pub(crate) async fn add_peer(&mut self, enode: &str) {
         self.must("add-peer", json!({ "enode": enode })).await;
+    }
+
+    pub(crate) async fn peers(&mut self) -> Vec<Value> {
+        let answer = self.must("peers", json!({})).await;
+        answer["peers"].as_array().expect("a list").clone()
     }
 
     /// Waits until a connection stands.
@@ -148,8 +160,18 @@ impl Geth {
         self.event(|e| e["event"] == "peer" && e["what"] == "add").await;
     }
 
+    /// Adds a key and gives its name.
+    pub(crate) async fn symmetric_key(&mut self, key: &[u8; 32]) -> String {
+        text(&self.must("add-symmetric-key", json!({ "key": hexed(key) })).await["key"])
+    }
+
     pub(crate) async fn password(&mut self, password: &str) -> String {
         text(&self.must("add-symmetric-key", json!({ "password": password })).await["key"])
+    }
+
+    /// Adds a key pair and gives its name; the public key is derived on our side as well.
+    pub(crate) async fn key_pair(&mut self, secret: &[u8; 32]) -> String {
+        text(&self.must("add-key-pair", json!({ "key": hexed(secret) })).await["key"])
     }
 
     /// Subscribes under a name; `filter` says `symmetric_key` or `key_pair` and what else it wants.
@@ -158,6 +180,11 @@ impl Geth {
         filter["name"] = json!(name);
         self.must("subscribe", filter).await;
     }
+}
+
+/// What the Go program takes for bytes.
+pub(crate) fn hexed(bytes: &[u8]) -> String {
+    format!("0x{}", hex::encode(bytes))
 }
 
 fn text(value: &Value) -> String {
