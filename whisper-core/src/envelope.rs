@@ -111,10 +111,9 @@ impl Draft {
     }
 
     fn fields_len(&self) -> usize {
-        let topic = 1 + self.topic.as_bytes().len();
         rlp::uint_len(self.expiry.into())
             .saturating_add(rlp::uint_len(self.ttl.into()))
-            .saturating_add(topic)
+            .saturating_add(rlp::bytes_len(self.topic.as_bytes()))
             .saturating_add(rlp::bytes_len(&self.data))
     }
 

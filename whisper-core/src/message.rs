@@ -102,7 +102,8 @@ fn lay_out(
     };
     let flags = if signer.is_some() { size | SIGNED } else { size };
     let signature = if signer.is_some() { SIGNATURE } else { 0 };
-    let used = 1 + field.len() + payload.len() + signature;
+    let lengths = [1, field.len(), payload.len(), signature];
+    let used = lengths.into_iter().fold(0, usize::saturating_add);
     let given = match padding {
         Padding::Given(bytes) => bytes.len(),
         Padding::Aligned | Padding::Absent => ALIGNMENT,
@@ -118,7 +119,7 @@ fn lay_out(
         Padding::Given(bytes) if !bytes.is_empty() => plaintext.extend_from_slice(bytes),
         Padding::Given(_) | Padding::Aligned => {
             let mut bytes = [0; ALIGNMENT];
-            let (bytes, _) = bytes.split_at_mut(ALIGNMENT - used % ALIGNMENT);
+            let (bytes, _) = bytes.split_at_mut(ALIGNMENT.saturating_sub(used % ALIGNMENT));
             rng.fill_bytes(bytes);
             plaintext.extend_from_slice(bytes);
         }

@@ -33,7 +33,7 @@ impl Topic {
     fn bits(self) -> [usize; 3] {
         let [first, second, third, high] = self.0;
         [(first, 1), (second, 2), (third, 4)]
-            .map(|(low, mask)| usize::from(low) + if high & mask == 0 { 0 } else { 256 })
+            .map(|(low, mask)| usize::from(low) | if high & mask == 0 { 0 } else { 256 })
     }
 }
 

@@ -54,7 +54,7 @@ fn judge_time(now: u64, envelope: &Envelope) -> Result<(), Rejection> {
     if issued > now.saturating_add(SYNC_ALLOWANCE.as_secs()) {
         return Err(Rejection::Future);
     }
-    if envelope.expiry().saturating_add(2 * SYNC_ALLOWANCE.as_secs()) < now {
+    if envelope.expiry().saturating_add(SILENT_WINDOW.as_secs()) < now {
         return Err(Rejection::VeryOld);
     }
     if envelope.ttl() == 0 {
@@ -106,6 +106,8 @@ impl<T> Announced<T> {
 
 /// go-ethereum's `DefaultSyncAllowance`.
 const SYNC_ALLOWANCE: Duration = Duration::from_secs(10);
+/// Twice that, as in go-ethereum: what died longer ago is told about.
+const SILENT_WINDOW: Duration = Duration::from_secs(20);
 /// An application that changes a setting more often than this within ten seconds loses the oldest.
 const MOST_TOLERATED: usize = 16;
 

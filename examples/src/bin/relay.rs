@@ -1,0 +1,126 @@
+//! A node that only relays: it holds no key and reads nothing.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser;
+use tokio::time::MissedTickBehavior;
+use whisper_core::node;
+use whisper_core::pow::Rating;
+use whisper_examples::Failure;
+use whisper_net::Event;
+use whisper_net::Handle;
+use whisper_net::Stats;
+
+/// Relays Whisper envelopes between its peers, until Ctrl-C.
+#[derive(Parser)]
+#[command(version, after_help = EXAMPLE)]
+struct Options {
+    /// Where to listen; port 0 takes any that is free
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:30303")]
+    listen: SocketAddr,
+    /// A peer to stay connected to; may be given several times
+    #[arg(long, value_name = "ENODE")]
+    peer: Vec<String>,
+    /// The least rating that is relayed
+    #[arg(long, value_name = "RATING", default_value_t = 0.2)]
+    min_pow: f64,
+    /// The largest envelope and packet, in bytes
+    #[arg(long, value_name = "BYTES", default_value_t = 1024 * 1024,
+          value_parser = clap::value_parser!(u32).range(1_024..=10 * 1024 * 1024))]
+    max_message_size: u32,
+    /// Do not relay for others; useful only to watch
+    #[arg(long)]
+    light: bool,
+    /// The file of the node's key, made if there is none; without it the key is new each time
+    #[arg(long, value_name = "FILE")]
+    node_key: Option<PathBuf>,
+    /// Print counters every so many seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 10,
+          value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    stats: u64,
+}
+
+const EXAMPLE: &str = "Two relays on this machine:
+  relay --listen 127.0.0.1:30303 --node-key relay.key
+  relay --listen 127.0.0.1:30304 --peer enode://… (as the first one printed)";
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let options = Options::parse();
+    whisper_examples::log();
+    whisper_examples::exit("relay", run(options).await)
+}
+
+async fn run(options: Options) -> Result<(), Failure> {
+    let node = node::Config {
+        min_rating: Rating::new(options.min_pow)
+            .map_err(|error| format!("--min-pow {}: {error}", options.min_pow))?,
+        max_message_size: options.max_message_size as usize,
+        light: options.light,
+        ..node::Config::default()
+    };
+    let key = whisper_examples::key(options.node_key.as_deref())?;
+    let handle = whisper_examples::start(node, key, Some(options.listen), &options.peer).await?;
+    println!("{}", handle.local_address().unwrap_or_default());
+    relay(&handle, Duration::from_secs(options.stats)).await?;
+    println!("stopping");
+    handle.shutdown().await;
+    Ok(())
+}
+
+/// Tells who comes and goes, and counts, until Ctrl-C or the end of the node.
+async fn relay(handle: &Handle, every: Duration) -> Result<(), Failure> {
+    let mut events = handle.events().await?;
+    let mut timer = tokio::time::interval(every);
+    timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut before = Stats::default();
+    loop {
+        tokio::select! {
+            event = events.next() => match event {
+                Some(event) => tell(&event),
+                None => return Ok(()),
+            },
+            _ = timer.tick() => {
+                let stats = handle.stats().await?;
+                if stats != before {
+                    count(&stats);
+                    before = stats;
+                }
+            }
+            interrupt = tokio::signal::ctrl_c() => return Ok(interrupt?),
+        }
+    }
+}
+
+fn tell(event: &Event) {
+    match event {
+        Event::Connected { peer, facts } => {
+            let direction = format!("{:?}", facts.direction).to_lowercase();
+            println!("peer {}: {direction}, {}", peer.as_u64(), facts.client);
+        }
+        Event::Ready(peer) => println!("peer {}: ready", peer.as_u64()),
+        Event::Dismissed { peer, why } => println!("peer {}: cut, {why}", peer.as_u64()),
+        Event::Disconnected { peer, how } => {
+            println!("peer {}: gone, {}", peer.as_u64(), format!("{how:?}").to_lowercase());
+        }
+        Event::ClockSuspect { ahead, by } => {
+            let direction = if *ahead { "ahead" } else { "behind" };
+            println!("the clock of this machine seems {direction} by {} s: set it", by.as_secs());
+        }
+        _ => {}
+    }
+}
+
+fn count(stats: &Stats) {
+    println!(
+        "{} peers, {} envelopes held, {} relayed so far, {} KiB in, {} KiB out",
+        stats.ready_peers,
+        stats.pool_envelopes,
+        stats.admitted_envelopes,
+        stats.bytes_received / 1_024,
+        stats.bytes_sent / 1_024,
+    );
+}

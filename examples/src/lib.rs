@@ -1,0 +1,66 @@
+//! What the programs share: how they start a node, and how they say what went wrong.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use whisper_core::identity::Identity;
+use whisper_core::node;
+use whisper_net::Config;
+use whisper_net::Entropy;
+use whisper_net::Handle;
+use whisper_net::keyfile;
+use whisper_net::rlpx::RlpxConfig;
+use whisper_net::rlpx::RlpxTransport;
+
+/// What goes wrong in a program: a sentence for the person at the terminal.
+pub type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// Ends a program: with a sentence on standard error, if it failed.
+pub fn exit(program: &str, result: Result<(), Failure>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{program}: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Prints what the library logs at the level that `RUST_LOG` names, by default only warnings.
+pub fn log() {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env();
+    let filter = filter.unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+}
+
+/// A key from a file, which is made if there is none; without a file, a new key each time.
+///
+/// # Errors
+/// When the file is no key file, or cannot be read or written.
+pub fn key(file: Option<&Path>) -> Result<Arc<Identity>, Failure> {
+    let entropy = Entropy::os();
+    Ok(Arc::new(match file {
+        Some(path) => keyfile::load_or_create(path, &entropy)
+            .map_err(|error| format!("{}: {error}", path.display()))?,
+        None => Identity::generate(&mut entropy.rng()?),
+    }))
+}
+
+/// Starts a node over RLPx that listens, if it is told where, and stays connected to `peers`.
+///
+/// # Errors
+/// When it cannot listen there, or a peer's address is none.
+pub async fn start(
+    node: node::Config,
+    node_key: Arc<Identity>,
+    listen: Option<SocketAddr>,
+    peers: &[String],
+) -> Result<Handle, Failure> {
+    let rlpx = RlpxConfig { listen, ..RlpxConfig::new(node_key) };
+    let mut config = Config::new(RlpxTransport::bind(rlpx).await?);
+    config.node = node;
+    config.dial = peers.to_vec();
+    Ok(whisper_net::start(config)?)
+}
