@@ -29,6 +29,7 @@ use crate::driver::Command;
 use crate::driver::Driver;
 use crate::driver::Shell;
 use crate::entropy::Entropy;
+use crate::envelopes::Envelopes;
 use crate::events::Events;
 use crate::gap;
 use crate::posting::Cancellations;
@@ -179,6 +180,16 @@ impl Handle {
         let (feed, tap) = gap::channel(self.0.backlog);
         self.ask(move |driver| driver.listen(feed)).await?;
         Ok(Events::new(tap))
+    }
+
+    /// The stream of envelopes that come into the pool from now on.
+    ///
+    /// # Errors
+    /// [`Closed`] if the node has ended.
+    pub async fn envelopes(&self) -> Result<Envelopes, Closed> {
+        let (feed, tap) = gap::channel(self.0.backlog);
+        self.ask(move |driver| driver.watch(feed)).await?;
+        Ok(Envelopes::new(tap))
     }
 
     /// The connected peers.

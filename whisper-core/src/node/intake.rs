@@ -176,7 +176,10 @@ impl Node {
             })?;
         for gone in inserted.evicted {
             if gone.is_own() {
-                self.gone(&gone.envelope, Departure::Evicted);
+                // What has expired makes room first.
+                let expired = gone.envelope.expiry() < self.now.as_secs();
+                let why = if expired { Departure::Expired } else { Departure::Evicted };
+                self.gone(&gone.envelope, why);
             }
         }
         self.admitted(envelope, from);

@@ -296,6 +296,10 @@ impl Driver {
         self.shell.listen(feed);
     }
 
+    pub(crate) fn watch(&mut self, feed: Feed<Arc<Envelope>>) {
+        self.shell.watch(feed);
+    }
+
     pub(crate) fn peers(&self) -> Vec<Peer> {
         let peers = self.node.peers().filter_map(|info| {
             let facts = self.shell.facts.get(&info.peer)?.clone();

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use whisper_core::envelope::Envelope;
 use whisper_core::node;
 use whisper_core::node::Output;
 use whisper_core::node::Violation;
@@ -29,6 +30,7 @@ pub(crate) struct Shell {
     /// What this step has for the worker; handed over once, at its end.
     arrivals: Vec<Arrival>,
     audience: Vec<Feed<Event>>,
+    watchers: Vec<Feed<Arc<Envelope>>>,
     /// Whether a post that waits may have become possible.
     outlook_changed: bool,
 }
@@ -53,6 +55,7 @@ impl Shell {
             queue,
             arrivals: Vec::new(),
             audience: Vec::new(),
+            watchers: Vec::new(),
             outlook_changed: false,
         }
     }
@@ -86,6 +89,8 @@ impl Shell {
             }
             node::Event::Admitted { envelope, .. } => {
                 self.totals.admitted += 1;
+                self.watchers.retain(|feed| !feed.is_closed());
+                self.watchers.iter().for_each(|feed| feed.push(Arc::clone(&envelope)));
                 self.arrivals.push(Arrival { envelope, direct: false });
             }
             node::Event::Direct { envelope, .. } => {
@@ -110,6 +115,11 @@ impl Shell {
     /// Adds a listener.
     pub(super) fn listen(&mut self, feed: Feed<Event>) {
         self.audience.push(feed);
+    }
+
+    /// Adds somebody who wants to see what is relayed.
+    pub(super) fn watch(&mut self, feed: Feed<Arc<Envelope>>) {
+        self.watchers.push(feed);
     }
 
     pub(super) fn tell(&mut self, event: &Event) {
