@@ -40,7 +40,9 @@ impl Party {
                 continue;
             };
             let asked = match Message::open_as(envelope.data(), &self.identity) {
-                Ok(message) if is_invitation(message.payload()) => self.sessions.receive(now, &message).ok(),
+                Ok(message) if is_invitation(message.payload()) => {
+                    self.sessions.receive(now, &message).ok()
+                }
                 _ => self.sessions.open(now, &envelope, &mut self.rng).ok(),
             };
             self.carry_out(now, asked.unwrap_or_default());
@@ -57,7 +59,8 @@ impl Party {
                     let nonce = draft.search().find(0..u64::MAX, work).expect("some nonce does it");
                     let envelope = draft.seal(nonce);
                     println!("  all can see: {envelope:?}");
-                    let outputs = self.node.publish(now, envelope).expect("it is rated high enough");
+                    let outputs =
+                        self.node.publish(now, envelope).expect("it is rated high enough");
                     self.outbox.extend(outputs.filter_map(packet));
                 }
                 SessionOutput::Event(SessionEvent::Message { data, .. }) => {
@@ -95,9 +98,11 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let [alice, bob] = &mut parties;
     let [alice_key, bob_key] = [alice.identity.public_key(), bob.identity.public_key()];
-    bob.sessions.add_contact(now, alice_key, &mut bob.rng)?;
+    let known = bob.sessions.add_contact(now, alice_key, &mut bob.rng)?;
+    bob.carry_out(now, known);
     let options = InviteOptions::default();
-    let asked = alice.sessions.invite(now, bob_key, options, Some("Are you there?"), &mut alice.rng)?;
+    let asked =
+        alice.sessions.invite(now, bob_key, options, Some("Are you there?"), &mut alice.rng)?;
     alice.carry_out(now, asked);
     settle(now, &mut parties);
 
