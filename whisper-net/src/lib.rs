@@ -1,5 +1,62 @@
-//! Whisper on real networks.
+//! Whisper on real networks: a node that runs, and what applications do with it.
+//!
+//! `whisper-core` is the protocol and does no I/O; this crate owns sockets, clock, threads and
+//! randomness, on tokio.
+//!
+//! ```text
+//!   application ── Handle ──┬── post, subscribe, converse, watch
+//!                           │
+//!      Transport ⇄ driver ⇄ whisper_core::node      one loop: relays, holds no key
+//!                   │   │
+//!                miner  worker                      beside it: searches nonces; holds the keys
+//! ```
+//!
+//! # Which type to start with
+//!
+//! | you want to | take |
+//! |---|---|
+//! | run a node | [`start`] with a [`Config`] over [`rlpx::RlpxTransport`], which gives a [`Handle`] |
+//! | talk to somebody | [`Handle::converse`], which gives [`Conversations`] and their events |
+//! | send a message of your own making | [`Handle::post`] with a [`Post`], and watch the [`Delivery`] |
+//! | read messages | [`Handle::subscribe`] with a filter, which gives a [`Subscription`] |
+//! | see who comes and goes, or what is relayed | [`Handle::events`], [`Handle::envelopes`] |
+//! | test without a network | [`memory::MemoryNetwork`], with faults from a seed |
+//! | carry packets another way | implement [`transport::Transport`] |
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use whisper_core::identity::Identity;
+//! use whisper_net::Config;
+//! use whisper_net::Entropy;
+//! # #[cfg(feature = "rlpx")]
+//! use whisper_net::rlpx::{RlpxConfig, RlpxTransport};
+//!
+//! # #[cfg(feature = "rlpx")]
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let node_key = Arc::new(Identity::generate(&mut Entropy::os().rng()?));
+//! let listen = Some(([127, 0, 0, 1], 0).into());
+//! let transport = RlpxTransport::bind(RlpxConfig { listen, ..RlpxConfig::new(node_key) }).await?;
+//! let node = whisper_net::start(Config::new(transport))?;
+//! println!("others reach this node at {}", node.local_address().unwrap_or_default());
+//! node.shutdown().await;
+//! # Ok(())
+//! # }
+//! # #[cfg(not(feature = "rlpx"))]
+//! # fn main() {}
+//! ```
+//!
+//! # What holds everywhere
+//!
+//! Every async function is safe to cancel. Queues are bounded, and who reads too slowly is told how
+//! much is missing. Nothing is stored: keys, sessions and the pool end with the process. Logs at the
+//! default level hold no topic, no hash, and no peer beside a time.
 #![forbid(unsafe_code)]
+
+#[cfg(all(doctest, feature = "rlpx"))]
+#[doc = include_str!("../../README.md")]
+struct Readme;
 
 pub mod keyfile;
 pub mod memory;
