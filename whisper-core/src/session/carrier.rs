@@ -26,7 +26,7 @@ pub const fn is_class_length(data: usize) -> bool {
 /// How much room for a payload the smallest class has that holds `needed` bytes.
 pub(super) fn room_for(needed: usize) -> Option<usize> {
     let class = needed.checked_add(LAYOUT)?.max(SMALLEST).checked_next_power_of_two()?;
-    (class <= LARGEST).then_some(class - LAYOUT)
+    (class <= LARGEST).then_some(class.saturating_sub(LAYOUT))
 }
 
 /// Encrypts a payload that fills its class. The nonce is drawn until the first 32 bytes are the x

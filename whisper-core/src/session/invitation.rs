@@ -37,7 +37,7 @@ impl Invitation {
         let flags = u8::from(self.bound) | u8::from(self.fixed_topic) << 1;
         let length = u16::try_from(self.text.len()).unwrap_or(u16::MAX);
         // Room for everything at once: a vector that grows leaves copies behind.
-        let mut payload = Zeroizing::new(Vec::with_capacity(FIXED + self.text.len()));
+        let mut payload = Zeroizing::new(Vec::with_capacity(FIXED.saturating_add(self.text.len())));
         payload.extend_from_slice(MAGIC);
         payload.extend_from_slice(&[VERSION, flags]);
         payload.extend_from_slice(&self.id.0);
