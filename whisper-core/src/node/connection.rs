@@ -9,6 +9,7 @@ use super::config::Budgets;
 use super::contract::Direction;
 use super::contract::PeerInfo;
 use super::contract::Rejection;
+use super::skew::SkewMeter;
 use super::window::Window;
 use crate::envelope::Envelope;
 use crate::envelope::EnvelopeHash;
@@ -26,6 +27,7 @@ pub(super) struct Connection {
     pub(super) window: Window,
     pub(super) allowance: Option<Allowance>,
     pub(super) backlog: Option<Backlog>,
+    pub(super) skew: SkewMeter,
     batches: VecDeque<OwnBatch>,
     status: Option<Status>,
     since: Timestamp,
@@ -64,6 +66,7 @@ impl Connection {
             window: Window::default(),
             allowance: budgets.map(|budgets| Allowance::full(budgets, now)),
             backlog: None,
+            skew: SkewMeter::default(),
             batches: VecDeque::new(),
             status: None,
             since: now,
@@ -187,7 +190,7 @@ impl Connection {
         }
     }
 
-    pub(super) fn info(&self, peer: PeerId, we_acknowledge: bool) -> PeerInfo {
+    pub(super) fn info(&self, peer: PeerId, now: Timestamp, we_acknowledge: bool) -> PeerInfo {
         let status = self.status.unwrap_or(UNKNOWN);
         PeerInfo {
             peer,
@@ -199,6 +202,7 @@ impl Connection {
             light: status.light,
             acknowledges: status.acknowledges && we_acknowledge,
             unwritten: self.window.unwritten(),
+            skew: self.skew.skew(now),
         }
     }
 }

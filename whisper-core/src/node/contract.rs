@@ -5,6 +5,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 
+use super::skew::Skew;
 use crate::envelope::Envelope;
 use crate::envelope::EnvelopeHash;
 use crate::packet::StatusError;
@@ -285,4 +286,6 @@ pub struct PeerInfo {
     pub acknowledges: bool,
     /// Bytes that its socket has not taken yet.
     pub unwritten: usize,
+    /// What its envelopes lately said about our clock; nothing if it brought none.
+    pub skew: Option<Skew>,
 }

@@ -130,6 +130,9 @@ impl Node {
             let Ok(envelope) = Envelope::read_unless(&mut reader, known) else { break };
             batch.count = batch.count.saturating_add(1);
             let Some(envelope) = envelope else { continue };
+            if let Some(connection) = self.peers.get_mut(&peer) {
+                connection.skew.note(self.now, &envelope);
+            }
             let hash = envelope.hash();
             match self.admit(Some(peer), envelope) {
                 Ok(()) => self.please(peer),

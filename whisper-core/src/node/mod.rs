@@ -28,6 +28,7 @@ mod config;
 mod connection;
 mod contract;
 mod intake;
+mod skew;
 mod window;
 
 use alloc::collections::BTreeMap;
@@ -64,6 +65,7 @@ pub use self::contract::PeerInfo;
 pub use self::contract::Rejection;
 pub use self::contract::SettingError;
 pub use self::contract::Violation;
+pub use self::skew::Skew;
 
 /// A node of the network.
 ///
@@ -207,7 +209,8 @@ impl Node {
     /// What is known about each peer.
     pub fn peers(&self) -> impl Iterator<Item = PeerInfo> {
         let acknowledges = self.config.acknowledges;
-        self.peers.iter().map(move |(peer, connection)| connection.info(*peer, acknowledges))
+        let now = self.now;
+        self.peers.iter().map(move |(peer, connection)| connection.info(*peer, now, acknowledges))
     }
 
     /// The envelopes that are held.
