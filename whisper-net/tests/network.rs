@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use common::ORIGIN;
 use common::TOPIC;
 use common::config;
 use common::key;
@@ -15,6 +16,8 @@ use common::message;
 use common::within;
 use whisper_core::identity::SymmetricKey;
 use whisper_core::inbox::Filter;
+use whisper_net::Clock;
+use whisper_net::Event;
 use whisper_net::Handle;
 use whisper_net::Incoming;
 use whisper_net::Post;
@@ -138,4 +141,52 @@ async fn d20_a_reader_that_has_stopped_does_not_stop_the_relay() {
         assert_eq!(message(&mut stopped).await.message.payload(), number.to_be_bytes());
     }
     assert!(matches!(stopped.next().await, Some(Incoming::Gap(196))));
+}
+
+/// A node whose clock is off by so many seconds, among three that are right and talk.
+async fn suspect(offset: i64) -> Option<Event> {
+    let network = MemoryNetwork::new();
+    let mut odd = config(&network, "odd");
+    let mut origin = ORIGIN.saturating_add(Duration::from_secs(100));
+    origin = match offset {
+        0.. => origin.saturating_add(Duration::from_secs(offset.unsigned_abs())),
+        _ => origin.saturating_sub(Duration::from_secs(offset.unsigned_abs())),
+    };
+    odd.clock = Clock::paused_from(origin);
+    let odd = whisper_net::start(odd).unwrap();
+    let mut others = Vec::new();
+    for name in ["a", "b", "c"] {
+        let mut settings = config(&network, name);
+        settings.clock = Clock::paused_from(ORIGIN.saturating_add(Duration::from_secs(100)));
+        let other = whisper_net::start(settings).unwrap();
+        common::connect(&odd, &other).await;
+        others.push(other);
+    }
+    let mut events = odd.events().await.unwrap();
+    for _ in 0..30 {
+        for other in &others {
+            drop(other.post(Post::to_all(key(), TOPIC, "tick")));
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    let hint = async {
+        loop {
+            match events.next().await {
+                Some(event @ Event::ClockSuspect { .. }) => return event,
+                Some(_) => (),
+                None => std::future::pending().await,
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), hint).await.ok()
+}
+
+#[tokio::test(start_paused = true)]
+async fn b15_a_clock_that_is_wrong_is_noticed_and_one_that_is_right_is_not() {
+    let hint = suspect(15).await;
+    assert!(matches!(hint, Some(Event::ClockSuspect { ahead: true, by }) if by.as_secs() >= 14));
+    let hint = suspect(-25).await;
+    assert!(matches!(hint, Some(Event::ClockSuspect { ahead: false, by }) if by.as_secs() >= 24));
+    assert!(suspect(0).await.is_none());
+    assert!(suspect(5).await.is_none());
 }

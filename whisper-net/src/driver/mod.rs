@@ -1,6 +1,7 @@
 //! The loop: transport, timer and commands go into the relay engine, what it asks for is carried out.
 
 mod shell;
+mod suspicion;
 
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use whisper_core::pow::Rating;
 use whisper_core::topic::Bloom;
 
 pub(crate) use self::shell::Shell;
+use self::suspicion::Suspicion;
 use crate::clock::Clock;
 use crate::events::Event;
 use crate::gap::Feed;
@@ -48,6 +50,7 @@ pub(crate) struct Driver {
     commands: mpsc::Receiver<Command>,
     cancellations: Arc<Cancellations>,
     batch: Vec<TransportEvent>,
+    suspicion: Suspicion,
     drain: Duration,
     /// Set once a shutdown is asked for.
     deadline: Option<Instant>,
@@ -75,8 +78,17 @@ impl Driver {
         cancellations: Arc<Cancellations>,
         drain: Duration,
     ) -> Self {
-        let batch = Vec::with_capacity(EVENTS_PER_POLL);
-        Self { node, shell, clock, commands, cancellations, batch, drain, deadline: None }
+        Self {
+            node,
+            shell,
+            clock,
+            commands,
+            cancellations,
+            batch: Vec::with_capacity(EVENTS_PER_POLL),
+            suspicion: Suspicion::default(),
+            drain,
+            deadline: None,
+        }
     }
 
     /// Runs until the last handle is gone, a shutdown is asked for, or the transport ends.
@@ -88,6 +100,9 @@ impl Driver {
                 break;
             }
             self.work();
+            if let Some(event) = self.suspicion.look(self.clock.now(), self.node.peers()) {
+                self.shell.tell(&event);
+            }
             self.shell.finish_step();
             if self.is_done() {
                 break;

@@ -1,0 +1,62 @@
+//! Whether this node's clock is wrong, by what most peers bring.
+
+use std::time::Duration;
+
+use whisper_core::node::PeerInfo;
+use whisper_core::node::Skew;
+use whisper_core::time::Timestamp;
+
+use crate::events::Event;
+
+/// Says from time to time that the clock seems wrong. It never corrects it: whoever could make it do
+/// so could make this node drop what he likes.
+#[derive(Default)]
+pub(super) struct Suspicion {
+    looked: Option<Timestamp>,
+    told: Option<Timestamp>,
+}
+
+impl Suspicion {
+    /// What to tell, if it is time to look and there is something to tell.
+    pub(super) fn look(
+        &mut self,
+        now: Timestamp,
+        peers: impl Iterator<Item = PeerInfo>,
+    ) -> Option<Event> {
+        if !is_over(LOOK_EVERY, self.looked, now) {
+            return None;
+        }
+        self.looked = Some(now);
+        let seconds = offset(peers)?;
+        let by = Duration::from_secs(seconds.unsigned_abs());
+        if by <= TOLERATED || !is_over(TELL_EVERY, self.told, now) {
+            return None;
+        }
+        self.told = Some(now);
+        Some(Event::ClockSuspect { ahead: seconds < 0, by })
+    }
+}
+
+/// The median of what peers say, if most of them say something.
+fn offset(peers: impl Iterator<Item = PeerInfo>) -> Option<i64> {
+    let skews: Vec<Option<Skew>> = peers.filter(|peer| peer.ready).map(|peer| peer.skew).collect();
+    let telling = skews.iter().flatten().filter(|skew| skew.seconds > 0 || skew.envelopes >= FEW);
+    let mut seconds: Vec<i64> = telling.map(|skew| skew.seconds).collect();
+    if seconds.len().saturating_mul(2) <= skews.len() {
+        return None;
+    }
+    seconds.sort_unstable();
+    seconds.get(seconds.len() / 2).copied()
+}
+
+/// Whether so much time is over, also if the clock was set back meanwhile.
+fn is_over(span: Duration, since: Option<Timestamp>, now: Timestamp) -> bool {
+    since.is_none_or(|since| now < since || now.saturating_since(since) >= span)
+}
+
+const LOOK_EVERY: Duration = Duration::from_secs(10);
+const TELL_EVERY: Duration = Duration::from_secs(600);
+/// What nodes tolerate of envelopes from the future: beyond it ours are refused, or theirs.
+const TOLERATED: Duration = Duration::from_secs(10);
+/// A few old envelopes say nothing about the clock: nobody may have made younger ones.
+const FEW: u32 = 8;
