@@ -86,7 +86,7 @@ impl Chat {
             let flow = tokio::select! {
                 line = next_line(&mut lines) => self.say(line?).await?,
                 event = hears.next() => self.hear(event).await?,
-                event = events.next() => self.notice(event),
+                event = events.next() => self.notice(event.as_ref()),
                 interrupt = tokio::signal::ctrl_c() => {
                     interrupt?;
                     ControlFlow::Break(())
@@ -162,7 +162,7 @@ impl Chat {
     }
 
     /// Shows who comes and goes on the network.
-    fn notice(&mut self, event: Option<Event>) -> ControlFlow<()> {
+    fn notice(&mut self, event: Option<&Event>) -> ControlFlow<()> {
         match event {
             None => return ControlFlow::Break(()),
             Some(Event::Ready(_)) => {
@@ -177,7 +177,7 @@ impl Chat {
             }
             Some(Event::Dismissed { why, .. }) => println!("* a peer was cut: {why}"),
             Some(Event::ClockSuspect { ahead, by }) => {
-                let direction = if ahead { "ahead" } else { "behind" };
+                let direction = if *ahead { "ahead" } else { "behind" };
                 println!("* your clock seems {direction} by {} s: set it", by.as_secs());
             }
             Some(_) => {}
