@@ -169,8 +169,8 @@ pub(super) async fn run(
     let pings = pings(timing.ping);
     let mut outbound =
         Outbound { peer, writer, offset, queue, pongs, pings, teller: teller.clone(), closing };
+    // Without an order: a flood in one direction must not hold up the other.
     let ending = tokio::select! {
-        biased;
         Ok(goodbye) = &mut asked_to_go => Ending::Ours(goodbye),
         ending = inbound.run() => ending,
         ending = outbound.run() => ending,
@@ -329,6 +329,7 @@ async fn closed(closing: &mut watch::Receiver<bool>) {
 }
 
 fn pings(every: Duration) -> Interval {
+    let every = every.clamp(Duration::from_millis(1), Duration::from_secs(3_600));
     let mut pings = interval_at(Instant::now() + every, every);
     pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
     pings

@@ -10,6 +10,7 @@ use super::config::Timing;
 use super::disconnect::Reason;
 use super::enode::Enode;
 use super::enode::Host;
+use super::limits::after;
 
 /// The addresses that a node keeps dialling. It decides and does nothing: time comes from outside.
 pub(super) struct Dialler {
@@ -68,7 +69,7 @@ impl Dialler {
     pub(super) fn postpone(&mut self, now: Instant, key: &PublicKey, jitter: u8) {
         let timing = self.timing.clone();
         if let Some(target) = self.target(key) {
-            target.due = Some(now + spread(target.retry(&timing), jitter));
+            target.due = Some(after(now, spread(target.retry(&timing), jitter)));
         }
     }
 
@@ -77,7 +78,7 @@ impl Dialler {
         let timing = self.timing.clone();
         if let Some(target) = self.target(key) {
             let wait = target.wait(&timing, outcome);
-            target.due = Some(now + spread(wait, jitter));
+            target.due = Some(after(now, spread(wait, jitter)));
         }
     }
 

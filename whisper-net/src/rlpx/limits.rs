@@ -9,6 +9,13 @@ use tokio::time::Instant;
 
 use super::address;
 
+/// The moment `span` after `now`. "Never" is a day: it fits into any clock.
+pub(super) fn after(now: Instant, span: Duration) -> Instant {
+    now + span.min(DAY)
+}
+
+const DAY: Duration = Duration::from_secs(86_400);
+
 /// Lets one connection of an address in, then none for a while.
 pub(super) struct AddressThrottle {
     interval: Duration,

@@ -128,7 +128,7 @@ impl Context {
         let mut reader = FrameReader::new(read, ingress, gated, timing);
         let mut writer = FrameWriter::new(write, egress, first, timing.stall);
         if let Err(reason) = self.roster.check(&key, visitor) {
-            return refuse(reader, writer, reason).await;
+            return self.refuse(reader, writer, reason).await;
         }
         writer.push(hello::CODE, &self.hello().encode())?;
         writer.flush().await?;
@@ -137,7 +137,7 @@ impl Context {
         let hello = match Hello::read_first(packet.code, &packet.payload) {
             Ok(hello) => hello,
             Err(HelloError::InvalidIdentity) => {
-                return refuse(reader, writer, Reason::InvalidIdentity).await;
+                return self.refuse(reader, writer, Reason::InvalidIdentity).await;
             }
             Err(error) => return Err(error.into()),
         };
@@ -151,7 +151,7 @@ impl Context {
             Ok((shh, seat)) => {
                 Ok(Open { reader, writer, gate, shh, hello, key, direction, address, seat })
             }
-            Err(reason) => refuse(reader, writer, reason).await,
+            Err(reason) => self.refuse(reader, writer, reason).await,
         }
     }
 
@@ -169,6 +169,18 @@ impl Context {
         let shh = shared.into_iter().find(|shared| shared.capability.name == capability::SHH);
         let shh = shh.ok_or(Reason::UselessPeer)?;
         Ok((shh, self.roster.admit(key, visitor)?))
+    }
+
+    /// Says why not. The other end gets a moment to read it, and no more.
+    async fn refuse(
+        &self,
+        mut reader: Reader,
+        mut writer: Writer,
+        reason: Reason,
+    ) -> Result<Open, OpeningError> {
+        writer.say_goodbye(reason).await?;
+        let _ = timeout(self.config.timing.goodbye, reader.drain()).await;
+        Err(OpeningError::Refused(reason))
     }
 
     fn hello(&self) -> Hello {
@@ -207,16 +219,6 @@ impl Line {
         }
         Ok(packet)
     }
-}
-
-async fn refuse(
-    mut reader: Reader,
-    mut writer: Writer,
-    reason: Reason,
-) -> Result<Open, OpeningError> {
-    writer.say_goodbye(reason).await?;
-    reader.drain().await;
-    Err(OpeningError::Refused(reason))
 }
 
 /// A Hello has at most 2,048 bytes; a Disconnect in its place less.

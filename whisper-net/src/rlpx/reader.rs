@@ -16,6 +16,7 @@ use super::frame::HEADER;
 use super::frame::Header;
 use super::frame::Ingress;
 use super::frame::Packet;
+use super::limits::after;
 
 /// Reads frames through a large buffer. Dropping the future of [`FrameReader::next`] loses nothing.
 pub(super) struct FrameReader<R> {
@@ -100,11 +101,11 @@ struct Deadline {
 
 impl Deadline {
     fn new(idle: Duration) -> Self {
-        Self { idle: Instant::now() + idle, frame: None }
+        Self { idle: after(Instant::now(), idle), frame: None }
     }
 
     fn begin_frame(&mut self, span: Duration) {
-        self.frame.get_or_insert_with(|| Instant::now() + span);
+        self.frame.get_or_insert_with(|| after(Instant::now(), span));
     }
 
     fn postpone(&mut self, by: Duration) {
@@ -217,4 +218,65 @@ pub(super) enum ReadError {
     Io(#[from] io::Error),
     #[error(transparent)]
     Frame(#[from] FrameError),
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use tokio::io::AsyncWriteExt;
+    use whisper_core::crypto::Secret;
+    use whisper_core::hash::Keccak;
+
+    use super::super::frame::Egress;
+    use super::super::secrets::Secrets;
+    use super::*;
+
+    fn secrets() -> Secrets {
+        Secrets::new(Secret::fill_with(|_| ()), Secret::fill_with(|_| ()))
+    }
+
+    /// Sends frames through a socket that takes `chunk` bytes at a time, and reads them.
+    async fn through_a_narrow_socket(lengths: &[usize], chunk: usize) -> Vec<usize> {
+        let (mut near, far) = tokio::io::duplex(chunk);
+        let mut egress = Egress::new(&secrets(), Keccak::new());
+        let mut wire = Vec::new();
+        for length in lengths {
+            egress.write(17, &vec![7; *length], &mut wire).unwrap();
+        }
+        let (_shut, gate) = Gate::new();
+        let ingress = Ingress::new(&secrets(), Keccak::new());
+        let mut reader = FrameReader::new(far, ingress, gate, &Timing::default());
+        let write = async {
+            near.write_all(&wire).await.unwrap();
+            drop(near);
+        };
+        let read = async {
+            let mut read = Vec::new();
+            loop {
+                match reader.next().await {
+                    Ok(packet) => read.push(packet.payload.len()),
+                    Err(ReadError::Closed) => return read,
+                    Err(error) => panic!("{error}"),
+                }
+            }
+        };
+        let ((), read) = tokio::join!(write, read);
+        assert!(reader.buffer.bytes.len() <= BUFFER, "memory for a large frame is given back");
+        read
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn frames_are_read_whole_however_they_are_cut(
+            lengths in prop::collection::vec(prop_oneof![0_usize..200, 60_000_usize..200_000], 0..12),
+            chunk in 1_usize..100_000,
+        ) {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+            // A byte at a time takes its time.
+            let chunk = if lengths.iter().any(|length| *length > 200) { chunk.max(1_000) } else { chunk };
+            prop_assert_eq!(runtime.block_on(through_a_narrow_socket(&lengths, chunk)), lengths);
+        }
+    }
 }

@@ -23,6 +23,7 @@ use super::connection::Teller;
 use super::connection::Told;
 use super::enode::Endpoint;
 use super::enode::Enode;
+use super::limits::after;
 use super::listener::ListenError;
 use super::listener::Listener;
 use super::manager::Manager;
@@ -144,7 +145,7 @@ impl Transport for RlpxTransport {
 
     fn throttle(&mut self, peer: PeerId, span: Duration) {
         if let Some(link) = self.links.get(&peer) {
-            let _ = link.gate.send(Instant::now() + span);
+            let _ = link.gate.send(after(Instant::now(), span));
         }
     }
 
@@ -183,7 +184,10 @@ impl Transport for RlpxTransport {
         while let Poll::Ready(Some(told)) = self.told.poll_recv(cx) {
             self.take(told);
         }
-        let _ = ready!(Pin::new(&mut self.manager).poll(cx));
+        // Whoever asks again must not poll again what is finished.
+        if !self.manager.is_finished() {
+            let _ = ready!(Pin::new(&mut self.manager).poll(cx));
+        }
         Poll::Ready(())
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use tokio::io::AsyncWriteExt;
 use tokio::time::Instant;
 use whisper_net::rlpx::Enode;
 use whisper_net::rlpx::RlpxConfig;
@@ -12,6 +13,7 @@ use whisper_net::transport::DialError;
 use whisper_net::transport::Direction;
 use whisper_net::transport::Goodbye;
 use whisper_net::transport::Transport;
+use whisper_net::transport::TransportEvent;
 
 use crate::ends::End;
 use crate::ends::config;
@@ -46,6 +48,27 @@ async fn what_the_socket_has_taken_is_told() {
         alice.transport.send(there, 1, vec![7; length]);
     }
     alice.written(there, 100_000 + (1 << 20) + 6).await;
+}
+
+#[tokio::test]
+async fn a_flood_does_not_hold_up_what_goes_the_other_way() {
+    let mut node = End::new(1).await;
+    let mut raw = Raw::connect(&node.enode(), 2).await;
+    let (peer, _) = node.connected().await;
+    let flood: Vec<u8> = (0..50_000).flat_map(|_| raw.frame(17, b"flood")).collect();
+    let flood = async { raw.socket.write_all(&flood).await.unwrap() };
+    let watch = async {
+        node.transport.send(peer, 1, b"answer".to_vec());
+        let mut before = 0;
+        while let TransportEvent::Received { .. } = node.event().await {
+            before += 1;
+        }
+        assert!(before < 10_000, "{before} packets came before one was written");
+        for _ in before..50_000 {
+            node.received().await;
+        }
+    };
+    tokio::join!(flood, watch);
 }
 
 #[tokio::test]
