@@ -2,14 +2,19 @@ package main
 
 import (
 	"github.com/ethereum/go-ethereum/common/hexutil"
+	"github.com/ethereum/go-ethereum/event"
 	"github.com/ethereum/go-ethereum/p2p"
 	"github.com/ethereum/go-ethereum/p2p/enode"
 )
 
-// watchConnections tells of each peer that comes or goes, and why it went.
+// watchConnections tells of each peer that comes or goes, and why it went: of all that come once it
+// has returned.
 func (p *peer) watchConnections() {
 	events := make(chan *p2p.PeerEvent, 64)
-	sub := p.server.SubscribeEvents(events)
+	go p.tellConnections(events, p.server.SubscribeEvents(events))
+}
+
+func (p *peer) tellConnections(events <-chan *p2p.PeerEvent, sub event.Subscription) {
 	defer sub.Unsubscribe()
 	for {
 		select {

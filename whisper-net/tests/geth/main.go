@@ -72,7 +72,7 @@ func run(f flags, in io.Reader, out *writer) error {
 	defer stack.Close()
 
 	p := newPeer(stack.Server(), shh, out)
-	go p.watchConnections()
+	p.watchConnections()
 	out.write(object{"event": "ready", "enode": stack.Server().NodeInfo().Enode})
 
 	lines := bufio.NewReaderSize(in, 1<<20)
