@@ -19,8 +19,9 @@ use whisper_net::rlpx::RlpxTransport;
 use whisper_net::transport::Transport;
 use whisper_net::transport::TransportEvent;
 
-/// An envelope of 256 bytes of payload as it stands in a packet.
-const ENVELOPE: usize = 342;
+/// An envelope of 256 bytes of payload as it stands in a packet: padded to 512, 28 of the cipher, 26
+/// of the other fields.
+const ENVELOPE: usize = 566;
 const ENVELOPES: usize = 400_000;
 const ROUND_TRIPS: usize = 20_000;
 /// What a node keeps unwritten per peer.

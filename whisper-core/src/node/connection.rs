@@ -13,6 +13,7 @@ use super::skew::SkewMeter;
 use super::window::Window;
 use crate::envelope::Envelope;
 use crate::envelope::EnvelopeHash;
+use crate::hash::keccak256;
 use crate::packet::Status;
 use crate::peer::PeerId;
 use crate::pow::Rating;
@@ -29,6 +30,7 @@ pub(super) struct Connection {
     pub(super) backlog: Option<Backlog>,
     pub(super) skew: SkewMeter,
     batches: VecDeque<OwnBatch>,
+    owed: Owed,
     status: Option<Status>,
     since: Timestamp,
     nuisance: u32,
@@ -51,6 +53,14 @@ struct OwnBatch {
     own: Vec<EnvelopeHash>,
 }
 
+/// How many answers a peer may still send: one of each kind for each packet of envelopes, whoever
+/// wrote what is in it.
+#[derive(Debug, Default)]
+struct Owed {
+    acknowledgements: u32,
+    responses: u32,
+}
+
 /// When the pool is offered anew to a peer that now wants more.
 #[derive(Debug, Default)]
 struct Rescan {
@@ -68,6 +78,7 @@ impl Connection {
             backlog: None,
             skew: SkewMeter::default(),
             batches: VecDeque::new(),
+            owed: Owed::default(),
             status: None,
             since: now,
             nuisance: 0,
@@ -139,27 +150,39 @@ impl Connection {
         self.nuisance = self.nuisance.saturating_sub(1);
     }
 
-    /// Remembers a packet with envelopes of ours; of more than 64 the oldest is forgotten.
-    pub(super) fn remember(&mut self, hash: [u8; 32], own: Vec<EnvelopeHash>) {
+    /// Notes that a packet of envelopes goes out, for which the peer owes an answer, and remembers
+    /// its hash if there are envelopes of ours in it; of more than 64 the oldest is forgotten.
+    pub(super) fn expect_answer(&mut self, payload: &[u8], own: Vec<EnvelopeHash>) {
+        self.owed.acknowledgements = self.owed.acknowledgements.saturating_add(1);
+        self.owed.responses = self.owed.responses.saturating_add(1);
+        if own.is_empty() {
+            return;
+        }
         if self.batches.len() >= BATCHES {
             self.batches.pop_front();
         }
-        self.batches.push_back(OwnBatch { hash, own });
+        self.batches.push_back(OwnBatch { hash: keccak256(payload), own });
     }
 
-    /// The own envelopes of a packet that the peer has judged; the packet is forgotten.
+    /// The own envelopes of a packet that the peer has judged; the packet is forgotten. Nothing, if
+    /// the peer owed no acknowledgement.
     pub(super) fn acknowledged(&mut self, batch: &[u8; 32]) -> Option<Vec<EnvelopeHash>> {
-        let at = self.batches.iter().position(|own| own.hash == *batch)?;
-        self.batches.remove(at).map(|own| own.own)
+        self.owed.acknowledgements = self.owed.acknowledgements.checked_sub(1)?;
+        let at = self.batches.iter().position(|own| own.hash == *batch);
+        Some(at.and_then(|at| self.batches.remove(at)).map(|own| own.own).unwrap_or_default())
     }
 
-    /// Those of `refused` that were our own and in this packet; they are forgotten.
+    /// Those of `refused` that were our own and in this packet; they are forgotten. Nothing, if the
+    /// peer owed no response.
     pub(super) fn refused(
         &mut self,
         batch: &[u8; 32],
         refused: &[EnvelopeHash],
     ) -> Option<Vec<EnvelopeHash>> {
-        let batch = self.batches.iter_mut().find(|own| own.hash == *batch)?;
+        self.owed.responses = self.owed.responses.checked_sub(1)?;
+        let Some(batch) = self.batches.iter_mut().find(|own| own.hash == *batch) else {
+            return Some(Vec::new());
+        };
         let (out, kept) = batch.own.iter().partition(|hash| refused.contains(hash));
         batch.own = kept;
         Some(out)

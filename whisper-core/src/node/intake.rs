@@ -127,7 +127,11 @@ impl Node {
         let mut reader = Reader::new(payload.get(batch.read..).unwrap_or_default());
         while batch.count < ENVELOPES_PER_STEP && !reader.is_empty() {
             let known = |hash| self.knows(peer, &hash);
-            let Ok(envelope) = Envelope::read_unless(&mut reader, known) else { break };
+            let Ok(envelope) = Envelope::read_unless(&mut reader, known) else {
+                // The packet was checked whole: what cannot be read now never will be.
+                reader = Reader::new(&[]);
+                break;
+            };
             batch.count = batch.count.saturating_add(1);
             let Some(envelope) = envelope else { continue };
             if let Some(connection) = self.peers.get_mut(&peer) {
@@ -185,7 +189,7 @@ impl Node {
                 self.gone(&gone.envelope, why);
             }
         }
-        self.admitted(envelope, from);
+        self.emit(Event::Admitted { envelope, from });
         self.offer(inserted.slot, from);
         Ok(())
     }

@@ -33,14 +33,12 @@ mod window;
 
 use alloc::collections::BTreeMap;
 use alloc::collections::VecDeque;
-use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
 
 use self::admission::Policy;
 use self::connection::Connection;
 use crate::envelope::Envelope;
-use crate::hash::keccak256;
 use crate::packet;
 use crate::packet::Status;
 use crate::packet::code;
@@ -281,7 +279,7 @@ impl Node {
     }
 
     fn gone(&mut self, envelope: &Envelope, why: Departure) {
-        self.outputs.push_back(Output::Event(Event::Gone { hash: envelope.hash(), why }));
+        self.emit(Event::Gone { hash: envelope.hash(), why });
     }
 
     fn cut_the_late(&mut self) {
@@ -341,9 +339,9 @@ impl Node {
             };
             while let Some(batch) = connection.window.next_batch(&self.pool, largest, wanted) {
                 let payload = packet::encode_messages(&batch.envelopes);
-                if status.acknowledges && self.config.acknowledges && !batch.own.is_empty() {
+                if status.acknowledges && self.config.acknowledges {
                     let own = batch.own.iter().map(|(_, hash)| *hash).collect();
-                    connection.remember(keccak256(&payload), own);
+                    connection.expect_answer(&payload, own);
                 }
                 connection.window.sent(now, payload.len(), batch.own);
                 let (peer, code) = (*peer, code::MESSAGES);
@@ -372,10 +370,6 @@ impl Node {
 
     fn emit(&mut self, event: Event) {
         self.outputs.push_back(Output::Event(event));
-    }
-
-    fn admitted(&mut self, envelope: Arc<Envelope>, from: Option<PeerId>) {
-        self.emit(Event::Admitted { envelope, from });
     }
 }
 

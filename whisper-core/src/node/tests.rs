@@ -1,6 +1,8 @@
+use alloc::sync::Arc;
 use alloc::vec;
 
 use super::*;
+use crate::hash::keccak256;
 use crate::topic::Topic;
 
 const NOW: Timestamp = Timestamp::from_secs(1_600_000_000);
@@ -170,6 +172,26 @@ fn an_own_envelope_is_sent_when_the_socket_took_it_and_acknowledged_once() {
     let outputs = receive(&mut node, NOW, BOB, code::BATCH_ACKNOWLEDGED, &acknowledgement);
     assert_eq!(outputs, [Output::Event(Event::Acknowledged { hash, by: BOB })]);
     assert_eq!(receive(&mut node, NOW, BOB, code::BATCH_ACKNOWLEDGED, &acknowledgement), []);
+}
+
+#[test]
+fn d17_each_packet_may_be_acknowledged_once_whoever_wrote_what_is_in_it() {
+    let mut node = node_with(config(), &[ALICE, BOB]);
+    let acknowledge = |node: &mut Node, packet: &[u8]| {
+        let acknowledgement = packet::encode_acknowledgement(&keccak256(packet));
+        receive(node, NOW, BOB, code::BATCH_ACKNOWLEDGED, &acknowledgement)
+    };
+    for number in 0..150 {
+        let packet = packet_of(&[letter(number)]);
+        let outputs = receive(&mut node, NOW, ALICE, code::MESSAGES, &packet);
+        assert_eq!(sent_to(&outputs, BOB, code::MESSAGES), core::slice::from_ref(&packet));
+        let refusal = packet::encode_response(&keccak256(&packet), &[]);
+        assert_eq!(receive(&mut node, NOW, BOB, code::MESSAGES_RESPONSE, &refusal), []);
+        assert_eq!(acknowledge(&mut node, &packet), []);
+    }
+    let cut = Output::Disconnect(BOB, Violation::Nuisance);
+    let unasked: Vec<_> = (0..100).flat_map(|_| acknowledge(&mut node, &[])).collect();
+    assert_eq!(unasked, [cut]);
 }
 
 #[test]
