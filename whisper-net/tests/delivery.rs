@@ -147,8 +147,18 @@ async fn more_work_than_there_is_patience_for_is_not_begun() {
     assert!(expected > Duration::from_secs(10));
 }
 
-// In real time: paused time runs on between two turns of the miner, and this test has many.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
+async fn a_post_can_be_given_up_before_the_node_has_seen_it() {
+    let alice = start(&MemoryNetwork::new(), "alice");
+    // The node may look at either first: once in two times at the wrong one.
+    for _ in 0..64 {
+        let mut delivery = alice.post(post());
+        delivery.cancel();
+        assert_eq!(within(delivery.sent()).await, Err(Undelivered::Cancelled));
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_post_can_be_given_up_while_it_waits_and_while_it_is_worked_on() {
     let network = MemoryNetwork::new();
     let (alice, bob) = (start(&network, "alice"), start(&network, "bob"));

@@ -132,7 +132,7 @@ impl Driver {
     fn step(&mut self, wake: Wake) -> bool {
         match wake {
             Wake::Command(command) => command(self),
-            Wake::Cancelled(ids) => ids.into_iter().for_each(|id| self.shell.desk.cancel(id)),
+            Wake::Cancelled(ids) => self.cancel(ids),
             Wake::Transport(0) | Wake::Abandoned => return false,
             Wake::Transport(_) => self.take_batch(),
             Wake::Desk(Some(ready)) => self.publish(ready),
@@ -140,6 +140,14 @@ impl Driver {
             Wake::Timer => self.feed(Input::Timeout),
         }
         true
+    }
+
+    /// What is given up was handed in before, and may still stand among the commands.
+    fn cancel(&mut self, ids: Vec<PostId>) {
+        while let Ok(command) = self.commands.try_recv() {
+            command(self);
+        }
+        ids.into_iter().for_each(|id| self.shell.desk.cancel(id));
     }
 
     fn feed(&mut self, input: Input<'_>) {
