@@ -21,6 +21,7 @@
 //! | read messages | [`Handle::subscribe`] with a filter, which gives a [`Subscription`] |
 //! | see who comes and goes, or what is relayed | [`Handle::events`], [`Handle::envelopes`] |
 //! | test without a network | [`memory::MemoryNetwork`], with faults from a seed |
+//! | see what whole networks do | [`sim::World`], in virtual time, with liars if you like |
 //! | carry packets another way | implement [`transport::Transport`] |
 //!
 //! ```
@@ -62,6 +63,7 @@ pub mod keyfile;
 pub mod memory;
 #[cfg(feature = "rlpx")]
 pub mod rlpx;
+pub mod sim;
 pub mod transport;
 
 mod clock;

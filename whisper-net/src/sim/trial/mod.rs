@@ -1,0 +1,186 @@
+//! What an attack does to a network: one run, measured.
+
+mod ledger;
+mod outcome;
+
+use std::time::Duration;
+
+use whisper_core::envelope::Draft;
+use whisper_core::node::Config;
+use whisper_core::node::Event;
+use whisper_core::node::Node;
+use whisper_core::pow::Rating;
+use whisper_core::topic::Topic;
+
+pub use self::outcome::Outcome;
+pub use self::outcome::Sample;
+
+use self::ledger::Ledger;
+use super::Actor;
+use super::Record;
+use super::Site;
+use super::What;
+use super::World;
+use super::sealed;
+
+/// A network under attack: honest nodes that publish messages, and liars among their peers.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use whisper_core::node::Config;
+/// use whisper_core::pow::Rating;
+/// use whisper_net::sim::liars::Deaf;
+/// use whisper_net::sim::trial::Trial;
+///
+/// let node = Config { min_rating: Rating::new(1e-4)?, ..Config::default() };
+/// let span = Duration::from_secs(20);
+/// let outcome = Trial { node, span, nodes: 8, degree: 3, ..Trial::default() }.run(|_| Deaf::default());
+/// assert!(outcome.delivered > 0.99);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Trial {
+    /// What the run is drawn from.
+    pub seed: u64,
+    /// How many honest nodes there are.
+    pub nodes: usize,
+    /// How many connections with each other they have.
+    pub degree: usize,
+    /// How they are set.
+    pub node: Config,
+    /// What they publish together.
+    pub traffic: Traffic,
+    /// How many liars there are.
+    pub liars: usize,
+    /// How many honest nodes each liar dials.
+    pub reach: usize,
+    /// How long the attack lasts.
+    pub span: Duration,
+}
+
+/// What honest nodes publish, each as well rated as its node and most neighbours demand.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Traffic {
+    /// How many messages a second, of all nodes together.
+    pub per_second: u32,
+    /// How much data one carries, in bytes.
+    pub data: usize,
+    /// How long one lives.
+    pub ttl: Duration,
+}
+
+impl Default for Trial {
+    /// 24 nodes of degree 8 that publish two messages a second for a minute; eight liars with three
+    /// victims each.
+    fn default() -> Self {
+        let traffic = Traffic { per_second: 2, data: 300, ttl: Duration::from_secs(50) };
+        Self {
+            seed: 0,
+            nodes: 24,
+            degree: 8,
+            node: Config::default(),
+            traffic,
+            liars: 8,
+            reach: 3,
+            span: Duration::from_secs(60),
+        }
+    }
+}
+
+impl Trial {
+    /// Runs it with liars that `liar` makes, each from a seed. After the attack there is time for
+    /// what is still on its way.
+    pub fn run<A: Actor>(&self, mut liar: impl FnMut(u64) -> A) -> Outcome {
+        let mut world = World::new(self.seed);
+        let nodes: Vec<_> = (0..self.nodes).map(|_| world.add(self.node)).collect();
+        world.connect_at_random(&nodes, self.degree);
+        world.run(WARM_UP);
+        world.take_records();
+        for number in 0..self.liars {
+            let site = world.add_actor(liar(self.seed.wrapping_mul(1_000) + number as u64));
+            for victim in 0..self.reach {
+                world.connect(site, nodes[(number * self.reach + victim) % nodes.len()]);
+            }
+        }
+        let mut run = Run { trial: self, world, nodes, ledger: Ledger::new(self.traffic.ttl) };
+        let samples = (0..self.span.as_secs()).map(|_| run.second()).collect();
+        for _ in 0..COOL_DOWN.as_secs() {
+            run.world.run(SECOND);
+            run.observe();
+        }
+        run.ledger.outcome(samples, self.nodes)
+    }
+}
+
+/// A trial that runs.
+struct Run<'a> {
+    trial: &'a Trial,
+    world: World,
+    nodes: Vec<Site>,
+    ledger: Ledger,
+}
+
+impl Run<'_> {
+    /// Lets a second pass, and looks at what it brought.
+    fn second(&mut self) -> Sample {
+        let messages = self.trial.traffic.per_second;
+        for _ in 0..messages {
+            self.publish();
+            self.world.run(SECOND / messages);
+        }
+        if messages == 0 {
+            self.world.run(SECOND);
+        }
+        self.observe();
+        self.ledger.sample(&self.world, &self.nodes)
+    }
+
+    fn publish(&mut self) {
+        let author = self.nodes[self.world.below(self.nodes.len())];
+        let now = self.world.time_at(author);
+        let Traffic { data, ttl, .. } = self.trial.traffic;
+        let mut content = vec![0; data];
+        content.iter_mut().for_each(|byte| *byte = self.world.below(256) as u8);
+        let draft = Draft::new(now, ttl, Topic::new(*b"news"), content);
+        let target = self.world.node(author).map_or(Rating::ZERO, demanded);
+        let Ok(draft) = draft else { return };
+        let tries = draft.work_for(target).expected_tries();
+        let envelope = sealed(draft, target);
+        self.ledger.published(envelope.hash(), self.world.now(), tries);
+        // What its own node refuses is lost like what no other takes.
+        let _ = self.world.publish(author, envelope);
+    }
+
+    fn observe(&mut self) {
+        for Record { at, site, what } in self.world.take_records() {
+            match what {
+                What::Told(Event::Admitted { envelope, from: Some(_) }) => {
+                    self.ledger.admitted(site, envelope.hash(), at);
+                }
+                What::Cut(peer, _) => {
+                    let honest = self.nodes.contains(&self.world.far_end(peer));
+                    if self.nodes.contains(&site) {
+                        self.ledger.cut(honest);
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+/// What a node and at least half of its peers demand, as the posting of a running node has it.
+fn demanded(node: &Node) -> Rating {
+    let mut peers: Vec<_> =
+        node.peers().filter(|peer| peer.ready).map(|peer| peer.min_rating).collect();
+    peers.sort_unstable();
+    let median = peers.get(peers.len().saturating_sub(1) / 2).copied().unwrap_or_default();
+    median.max(node.min_rating())
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+/// Until all have said who they are.
+const WARM_UP: Duration = Duration::from_secs(3);
+/// Until the last message is everywhere or lost.
+const COOL_DOWN: Duration = Duration::from_secs(20);
