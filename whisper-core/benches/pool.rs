@@ -45,7 +45,7 @@ fn insert(pool: &mut Pool, envelope: &Arc<Envelope>) -> bool {
 }
 
 fn unbounded() -> Pool {
-    Pool::new(Limits { bytes: usize::MAX }, [0x5a; 32])
+    Pool::new(Limits { bytes: usize::MAX, guarded: true }, [0x5a; 32])
 }
 
 /// Runs `iterations` in chunks whose envelopes are made before the clock runs.
@@ -94,7 +94,7 @@ fn insert_steady(c: &mut Criterion) {
 /// The pool is full; what comes in is better than the worst, which goes.
 fn insert_evict(c: &mut Criterion) {
     let cost = envelope(MILLION, MILLION, SPAN).encoded_len() + OVERHEAD;
-    let limits = Limits { bytes: cost * MILLION as usize };
+    let limits = Limits { bytes: cost * MILLION as usize, guarded: true };
     let (mut pool, mut number) = (Pool::new(limits, [0x5a; 32]), 0);
     // Each round of a million lives for half as long as the one before: it rates twice as high.
     let mut make = || {

@@ -39,6 +39,7 @@ use rank::LEVELS;
 use rank::OCTAVES;
 use rank::level;
 use rank::octave;
+use rank::worth;
 use slab::Cell;
 use slab::Chain;
 use slab::Record;
@@ -124,7 +125,7 @@ impl Pool {
             key: self.index.key(&envelope.hash()),
             expiry: envelope.expiry(),
             cost: envelope.encoded_len().saturating_add(OVERHEAD),
-            level: level(&envelope),
+            level: level(&envelope, self.limits.guarded),
             entry: Entry { envelope, rating, origin, sent: false },
         };
         let victims = self.victims(now, &record)?;
@@ -183,10 +184,11 @@ impl Pool {
             .filter_map(|index| Some((self.slab.slot(index)?, &self.slab.get(index)?.entry)))
     }
 
-    /// The rating of the envelope that would be evicted next.
+    /// What the envelope that would be evicted next counts as: what is not better has no place, once
+    /// the pool is full.
     pub fn lowest_rating(&self) -> Option<Rating> {
-        let worst = self.evictable.walk(&self.slab).next()?;
-        self.slab.get(worst).map(|record| record.entry.rating)
+        let worst = self.slab.get(self.evictable.walk(&self.slab).next()?)?;
+        Some(worth(&worst.entry.envelope, self.limits.guarded))
     }
 
     /// How many envelopes it holds.
@@ -213,6 +215,11 @@ impl Pool {
     /// Whether more than three quarters are full.
     pub const fn is_contended(&self) -> bool {
         self.bytes > self.limits.contended()
+    }
+
+    /// Whether more than seven eighths are full.
+    pub const fn is_nearly_full(&self) -> bool {
+        self.bytes > self.limits.bytes.saturating_sub(self.limits.bytes / 8)
     }
 
     /// What has to go before `newcomer` can come.
@@ -250,7 +257,8 @@ impl Pool {
     /// at most by the newcomer itself.
     fn crowding(&self, total: usize, newcomer: &Record) -> Option<(&Share, usize)> {
         let Origin::Peer(peer) = newcomer.entry.origin else { return None };
-        let share = self.shares.get(&peer).filter(|_| total > self.limits.contended())?;
+        let short = self.limits.guarded && total > self.limits.contended();
+        let share = self.shares.get(&peer).filter(|_| short)?;
         let held = share.bytes.saturating_add(newcomer.cost);
         let excess = held.saturating_sub(self.limits.bytes / 4).min(newcomer.cost);
         (excess > 0).then_some((share, excess))
@@ -351,6 +359,9 @@ impl fmt::Debug for Pool {
 pub struct Limits {
     /// Bytes: the encoded length of each envelope and [`OVERHEAD`].
     pub bytes: usize,
+    /// Whether dust and flashes count as more than they are, and no peer holds more than a quarter
+    /// when space is short. Off only to see what that is good for.
+    pub guarded: bool,
 }
 
 impl Limits {
@@ -361,7 +372,7 @@ impl Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { bytes: 64 * 1024 * 1024 }
+        Self { bytes: 64 * 1024 * 1024, guarded: true }
     }
 }
 

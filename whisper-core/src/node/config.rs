@@ -23,6 +23,9 @@ pub struct Config {
     pub pool_bytes: usize,
     /// What one peer may send; no limit where there is none.
     pub budgets: Option<Budgets>,
+    /// Whether the pool is [guarded](crate::pool::Limits), and the demanded rating is raised while it
+    /// is nearly full. Off only to see what that is good for.
+    pub guarded: bool,
 }
 
 impl Default for Config {
@@ -36,6 +39,7 @@ impl Default for Config {
             max_message_size: 1024 * 1024,
             pool_bytes: 64 * 1024 * 1024,
             budgets: Some(Budgets::default()),
+            guarded: true,
         }
     }
 }

@@ -27,6 +27,7 @@ mod budget;
 mod config;
 mod connection;
 mod contract;
+mod demand;
 mod intake;
 mod skew;
 mod window;
@@ -38,6 +39,7 @@ use core::time::Duration;
 
 use self::admission::Policy;
 use self::connection::Connection;
+use self::demand::Demand;
 use crate::envelope::Envelope;
 use crate::packet;
 use crate::packet::Status;
@@ -73,6 +75,7 @@ pub use self::skew::Skew;
 pub struct Node {
     config: Config,
     policy: Policy,
+    demand: Demand,
     pool: Pool,
     peers: BTreeMap<PeerId, Connection>,
     outputs: VecDeque<Output>,
@@ -86,7 +89,8 @@ impl Node {
     pub fn new(config: Config, secret: [u8; 32]) -> Self {
         Self {
             policy: Policy::new(&config),
-            pool: Pool::new(Limits { bytes: config.pool_bytes }, secret),
+            demand: Demand::default(),
+            pool: Pool::new(Limits { bytes: config.pool_bytes, guarded: config.guarded }, secret),
             config,
             peers: BTreeMap::new(),
             outputs: VecDeque::new(),
@@ -149,11 +153,11 @@ impl Node {
     }
 
     /// Sets the least rating that is taken, and tells the peers. What they send by the old one is
-    /// tolerated for ten seconds.
+    /// tolerated for ten seconds. While the pool is nearly full more may be demanded than this.
     pub fn set_min_rating(&mut self, now: Timestamp, min: Rating) -> Outputs<'_> {
         self.advance(now);
-        self.policy.min_rating.set(now, min);
-        self.announce(code::MIN_RATING, &packet::encode_min_rating(min));
+        self.config.min_rating = min;
+        self.demand(self.demand.least(min));
         self.finish()
     }
 
@@ -200,7 +204,8 @@ impl Node {
     /// later than the last step.
     pub fn poll_timeout(&self) -> Option<Timestamp> {
         let peers = self.peers.values().filter_map(Connection::deadline);
-        let earliest = peers.chain(self.pool.next_expiry()).min()?;
+        let own = [self.pool.next_expiry(), self.demand.deadline(&self.pool)];
+        let earliest = peers.chain(own.into_iter().flatten()).min()?;
         Some(earliest.max(self.now.saturating_add(TICK)))
     }
 
@@ -216,7 +221,7 @@ impl Node {
         &self.pool
     }
 
-    /// The least rating that is taken.
+    /// The least rating that is taken now: the one that was set, or more while space is short.
     pub const fn min_rating(&self) -> Rating {
         *self.policy.min_rating.current()
     }
@@ -232,6 +237,7 @@ impl Node {
         let back = self.now.saturating_since(now);
         if back > Duration::ZERO {
             self.peers.values_mut().for_each(|connection| connection.shift_back(back));
+            self.demand.shift_back(back);
         }
         self.now = now;
     }
@@ -264,6 +270,7 @@ impl Node {
         self.expire();
         self.cut_the_late();
         self.work_off_backlogs();
+        self.adapt_demand();
         self.rescan();
         self.flush();
         Outputs(&mut self.outputs)
@@ -296,6 +303,22 @@ impl Node {
         {
             self.cut(peer, violation);
         }
+    }
+
+    /// Demands more while the pool is nearly full, and less when it is not any more.
+    fn adapt_demand(&mut self) {
+        if self.config.guarded {
+            self.demand.look(self.now, &self.pool, self.config.min_rating);
+            let least = self.demand.least(self.config.min_rating);
+            if least != self.min_rating() {
+                self.demand(least);
+            }
+        }
+    }
+
+    fn demand(&mut self, min: Rating) {
+        self.policy.min_rating.set(self.now, min);
+        self.announce(code::MIN_RATING, &packet::encode_min_rating(min));
     }
 
     /// Offers the whole pool to those that are new or have come to want more.

@@ -14,6 +14,10 @@ const NOW: Timestamp = Timestamp::from_secs(START);
 
 /// An envelope with `len` bytes of data that lives for `ttl` from `issued` on; `nonce` makes it
 /// differ from others, and gives it some work.
+fn level(envelope: &Envelope) -> usize {
+    super::level(envelope, true)
+}
+
 fn envelope(issued: u64, ttl: u64, len: usize, nonce: u64) -> Arc<Envelope> {
     let mut writer = Writer::new();
     writer.list(|items| {
@@ -35,7 +39,7 @@ fn cost(envelope: &Envelope) -> usize {
 }
 
 fn pool(bytes: usize) -> Pool {
-    Pool::new(Limits { bytes }, [0x5a; 32])
+    Pool::new(Limits { bytes, guarded: true }, [0x5a; 32])
 }
 
 fn insert(
