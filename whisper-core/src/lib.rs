@@ -59,6 +59,7 @@ pub mod hash;
 mod hex;
 pub mod identity;
 pub mod inbox;
+pub mod ledger;
 pub mod message;
 pub mod node;
 pub mod packet;

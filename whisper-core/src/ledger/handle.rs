@@ -1,0 +1,100 @@
+//! Handles: the names of the directory.
+
+use core::fmt;
+use core::str::FromStr;
+
+use super::hash::TAG_HANDLE;
+use super::hash::keccak;
+
+/// A name in the directory: 3 to 32 of `a-z`, `0-9` and `-`, no `-` at the ends.
+#[derive(Clone, Copy, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Handle {
+    bytes: [u8; Self::MAX],
+    len: u8,
+}
+
+impl Handle {
+    /// The most characters a handle has.
+    pub const MAX: usize = 32;
+    /// The fewest characters a handle has.
+    pub const MIN: usize = 3;
+    /// No handle sorts before the first or after the second of these, which are none themselves.
+    pub(super) const BOUNDS: (Self, Self) = (
+        Self { bytes: [0; Self::MAX], len: 0 },
+        Self { bytes: [u8::MAX; Self::MAX], len: u8::MAX },
+    );
+
+    /// Takes a handle as it stands in a transaction.
+    ///
+    /// # Errors
+    /// [`InvalidHandle`] if length or alphabet are wrong, or a `-` stands at an end.
+    pub fn from_bytes(text: &[u8]) -> Result<Self, InvalidHandle> {
+        let is_fine = |byte: &u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-');
+        let ends_well = !text.starts_with(b"-") && !text.ends_with(b"-");
+        if text.len() < Self::MIN || !ends_well || !text.iter().all(is_fine) {
+            return Err(InvalidHandle);
+        }
+        let mut bytes = [0; Self::MAX];
+        bytes.get_mut(..text.len()).ok_or(InvalidHandle)?.copy_from_slice(text);
+        Ok(Self { bytes, len: u8::try_from(text.len()).map_err(|_| InvalidHandle)? })
+    }
+
+    /// The characters.
+    pub fn as_bytes(&self) -> &[u8] {
+        self.bytes.get(..usize::from(self.len)).unwrap_or_default()
+    }
+
+    /// The characters.
+    pub fn as_str(&self) -> &str {
+        str::from_utf8(self.as_bytes()).unwrap_or_default()
+    }
+
+    /// Where the handle stands in the directory's tree.
+    pub fn key(&self) -> [u8; 32] {
+        keccak(&[&TAG_HANDLE, self.as_bytes()])
+    }
+}
+
+impl FromStr for Handle {
+    type Err = InvalidHandle;
+
+    fn from_str(text: &str) -> Result<Self, InvalidHandle> {
+        Self::from_bytes(text.as_bytes())
+    }
+}
+
+impl fmt::Display for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Handle({self})")
+    }
+}
+
+/// Characters that are no handle.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("a handle is 3 to 32 of a-z, 0-9 and -, with no - at its ends")]
+pub struct InvalidHandle;
+
+#[cfg(test)]
+mod tests {
+    use alloc::format;
+    use alloc::string::ToString;
+
+    use super::*;
+
+    #[test]
+    fn handles_are_short_plain_words() {
+        for fine in ["abc", "a-b", "0-9", &"z".repeat(32)] {
+            assert_eq!(fine.parse::<Handle>().unwrap().to_string(), fine);
+        }
+        for wrong in ["", "ab", "-ab", "ab-", "Abc", "a b", "ä-b", "a_b", &"z".repeat(33)] {
+            assert_eq!(wrong.parse::<Handle>(), Err(InvalidHandle), "{wrong}");
+        }
+        assert_eq!(format!("{:?}", "abc".parse::<Handle>().unwrap()), "Handle(abc)");
+    }
+}

@@ -1,0 +1,122 @@
+//! What branches off the chain: a bounded number of headers, those with the most work.
+
+use alloc::collections::BTreeMap;
+use alloc::collections::BTreeSet;
+use alloc::vec::Vec;
+
+use super::Entry;
+use super::trunk::Trunk;
+use crate::ledger::hash::BlockId;
+
+/// Headers beside the chain. The parent of each is here or on the chain.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Side(BTreeMap<BlockId, Entry>);
+
+impl Side {
+    pub(super) fn insert(&mut self, entry: Entry) {
+        self.0.insert(entry.id, entry);
+    }
+
+    pub(super) fn get(&self, id: &BlockId) -> Option<Entry> {
+        self.0.get(id).copied()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The header with the most work.
+    pub(super) fn best(&self) -> Option<Entry> {
+        self.0.values().copied().max_by_key(|entry| entry.work)
+    }
+
+    /// Takes out a header and its ancestors, the newest first.
+    pub(super) fn take_branch(&mut self, mut id: BlockId) -> Vec<Entry> {
+        let mut branch = Vec::new();
+        while let Some(entry) = self.0.remove(&id) {
+            branch.push(entry);
+            id = entry.header.parent;
+        }
+        branch
+    }
+
+    /// Removes these headers and all that build on them.
+    pub(super) fn remove_descendants(&mut self, removed: &BTreeSet<BlockId>) {
+        let mut removed = removed.clone();
+        for entry in self.by_height() {
+            if removed.contains(&entry.id) || removed.contains(&entry.header.parent) {
+                removed.insert(entry.id);
+                self.0.remove(&entry.id);
+            }
+        }
+    }
+
+    /// Removes what no longer leads to the chain.
+    pub(super) fn remove_orphans(&mut self, trunk: &Trunk) {
+        for entry in self.by_height() {
+            let parent = entry.header.parent;
+            if !self.0.contains_key(&parent) && trunk.height_of(&parent).is_none() {
+                self.0.remove(&entry.id);
+            }
+        }
+    }
+
+    /// When there are more than `max`, drops whole branches, the least work first, until a quarter
+    /// of the room is free: so the search for them costs little for each header that came. The
+    /// ancestors of `keep` stay.
+    pub(super) fn trim(&mut self, max: usize, keep: [Option<BlockId>; 2]) {
+        if self.0.len() <= max {
+            return;
+        }
+        let enough = max.saturating_sub(max / 4);
+        let kept = self.ancestors(keep);
+        let mut children: BTreeMap<BlockId, usize> = BTreeMap::new();
+        for entry in self.0.values() {
+            let count = children.entry(entry.header.parent).or_default();
+            *count = count.saturating_add(1);
+        }
+        let mut ends: Vec<Entry> =
+            self.0.values().filter(|entry| !children.contains_key(&entry.id)).copied().collect();
+        ends.sort_unstable_by_key(|entry| (entry.work, entry.id));
+        for end in ends {
+            if self.0.len() <= enough {
+                break;
+            }
+            self.drop_branch(end.id, &kept, &mut children);
+        }
+    }
+
+    /// Drops a header without children, and its ancestors as far as they have no others.
+    fn drop_branch(
+        &mut self,
+        mut id: BlockId,
+        kept: &BTreeSet<BlockId>,
+        children: &mut BTreeMap<BlockId, usize>,
+    ) {
+        while !kept.contains(&id) && children.get(&id).is_none_or(|count| *count == 0) {
+            let Some(entry) = self.0.remove(&id) else { break };
+            id = entry.header.parent;
+            if let Some(count) = children.get_mut(&id) {
+                *count = count.saturating_sub(1);
+            }
+        }
+    }
+
+    fn ancestors(&self, of: [Option<BlockId>; 2]) -> BTreeSet<BlockId> {
+        let mut all = BTreeSet::new();
+        for mut id in of.into_iter().flatten() {
+            while let Some(entry) = self.0.get(&id) {
+                all.insert(id);
+                id = entry.header.parent;
+            }
+        }
+        all
+    }
+
+    /// All headers, parents before their children.
+    fn by_height(&self) -> Vec<Entry> {
+        let mut entries: Vec<Entry> = self.0.values().copied().collect();
+        entries.sort_unstable_by_key(|entry| entry.height);
+        entries
+    }
+}

@@ -1,0 +1,164 @@
+//! The second tower: a block chain for what must be public and lasting.
+//!
+//! Blocks hold board posts, the directory of handles, and commitments to envelopes; never envelopes,
+//! never who reads what. There is no currency: a transaction costs its author work, and nobody is
+//! paid to mine. The format is the project's own (format 1), its layout and rules are Bitcoin's where
+//! those have stood the test: real Bitcoin headers run through the same code.
+//!
+//! ```text
+//!   sync     LedgerNode, LightNode: wledger/1 as state machines
+//!   ------------------------------------------------------------------
+//!   Ledger   valid chain, directory      LightClient   headers, proofs
+//!   Mempool, Template, Miner             Proof
+//!   ------------------------------------------------------------------
+//!   HeaderChain   most work wins         Block, Tx, Seal, Directory
+//!   Retarget, Target, ChainWork          merkle, Smt
+//! ```
+//!
+//! A valid chain is a type: nothing but checking all of it makes a [`Ledger`]. Work is done where the
+//! caller wants it: a [`Miner`] searches as many nonces as it is told, a [`SigCheck`] runs on any
+//! thread. What must be stored comes out as a list, in one piece for each change.
+//!
+//! From the first block to a proof:
+//!
+//! ```
+//! # use chacha20::{ChaCha20Rng, rand_core::SeedableRng};
+//! use whisper_core::identity::Identity;
+//! use whisper_core::ledger::*;
+//! use whisper_core::time::Timestamp;
+//! use whisper_core::topic::Topic;
+//!
+//! let params = Params::regtest();
+//! let now = params.genesis_header().timestamp();
+//! let mut ledger = Ledger::new(params.clone())?;
+//! let mut mempool = Mempool::new();
+//!
+//! // A post: its author works for it and signs.
+//! let alice = Identity::generate(&mut ChaCha20Rng::from_seed([7; 32]));
+//! let text = Post { topic: Topic::default(), parent: None, text: "hello, world" };
+//! let expiry = Timestamp::from_secs(now.as_secs() + 3_600);
+//! let draft = TxDraft::new(&params, &alice.public_key(), expiry, &Payload::Post(text))?;
+//! let nonce = draft.find(0..u64::MAX).expect("some nonce fits");
+//! let post = draft.sign(nonce, &alice)?;
+//! mempool.submit(now, post.clone(), &mut ledger)?;
+//!
+//! // A block: whoever wants the post to last searches its nonce.
+//! let template = Template::new(now, &ledger, mempool.select(&ledger), b"alice")?;
+//! let block = Miner::new(template).search(1_000).expect("every other hash fits here");
+//! let update = ledger.accept_block(now, block)?;
+//! mempool.follow(now, &mut ledger, &update);
+//!
+//! // A phone that holds headers only can check that it stands there.
+//! let tip = ledger.tip();
+//! let mut phone = LightClient::new(params)?;
+//! phone.accept(now, &[tip.header])?;
+//! let proof = ledger.prove_tx(&tip.id, &post.id(), &Nothing).expect("it is in the block");
+//! assert_eq!(phone.check_tx(&proof)?, Proven { height: 1, confirmations: 1 });
+//! # Ok::<(), Box<dyn core::error::Error>>(())
+//! ```
+
+pub mod analysis;
+mod block;
+mod chain;
+mod check;
+mod directory;
+mod handle;
+mod hash;
+mod header;
+mod headers;
+mod light;
+mod mempool;
+pub mod merkle;
+mod miner;
+mod params;
+mod pow;
+mod proof;
+mod read;
+mod retarget;
+mod seal;
+mod signature;
+mod smt;
+mod state;
+pub mod sync;
+mod tx;
+mod uint;
+mod window;
+mod wire;
+
+pub use block::Block;
+pub use block::BlockError;
+pub use block::BodyError;
+pub use block::Checked;
+pub use block::Fault;
+pub use block::Unchecked;
+pub use chain::Archive;
+pub use chain::Audit;
+pub use chain::AuditError;
+pub use chain::Backup;
+pub use chain::ChainUpdate;
+pub use chain::Ledger;
+pub use chain::Nothing;
+pub use chain::RestoreError;
+pub use chain::StoreOp;
+pub use directory::Directory;
+pub use directory::NextKey;
+pub use directory::Operation;
+pub use directory::Record;
+pub use directory::Register;
+pub use directory::RegisterError;
+pub use handle::Handle;
+pub use handle::InvalidHandle;
+pub use hash::BlockId;
+pub use hash::Keccak;
+pub use hash::PowHash;
+pub use hash::TreeHash;
+pub use hash::TxId;
+pub use header::Header;
+pub use header::HeaderError;
+pub use headers::BatchError;
+pub use headers::Entry;
+pub use headers::HeaderAnchor;
+pub use headers::HeaderChain;
+pub use headers::HeaderUpdate;
+pub use headers::Scan;
+pub use light::LightClient;
+pub use light::Proven;
+pub use mempool::Mempool;
+pub use mempool::MempoolError;
+pub use mempool::TxRating;
+pub use miner::Miner;
+pub use miner::Template;
+pub use miner::TemplateError;
+pub use params::Floors;
+pub use params::HeaderRules;
+pub use params::Params;
+pub use pow::Bits;
+pub use pow::ChainWork;
+pub use pow::InvalidBits;
+pub use pow::Target;
+pub use proof::HandleProof;
+pub use proof::Proof;
+pub use proof::ProofError;
+pub use proof::SealProof;
+pub use proof::TxProof;
+pub use retarget::Retarget;
+pub use retarget::asert;
+pub use retarget::bitcoin;
+pub use seal::Seal;
+pub use signature::SigCheck;
+pub use signature::Verified;
+pub use signature::verify_all;
+pub use smt::Smt;
+pub use smt::SmtProof;
+pub use tx::Anchor;
+pub use tx::Kind;
+pub use tx::Payload;
+pub use tx::Post;
+pub use tx::Tx;
+pub use tx::TxDraft;
+pub use tx::TxError;
+pub use wire::Item;
+pub use wire::Message;
+pub use wire::Question;
+pub use wire::Status;
+pub use wire::WireError;

@@ -1,0 +1,299 @@
+//! Keeping up with other ledgers: `wledger/1` as state machines that do no I/O and read no clock.
+//!
+//! [`LedgerNode`] keeps a whole ledger and serves others, [`LightNode`] follows headers and asks for
+//! proofs. Both are driven alike: one [`Input`] after the other, each with the time; the [`Outputs`]
+//! of a step are carried out before the next begins; between inputs the driver sleeps until
+//! `poll_timeout`.
+
+mod blocks;
+mod contract;
+mod headers;
+mod light;
+mod links;
+mod peer;
+mod serve;
+mod txs;
+mod unwritten;
+
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+pub use contract::Event;
+pub use contract::Input;
+pub use contract::Output;
+pub use contract::Outputs;
+pub use contract::PeerInfo;
+pub use contract::Violation;
+pub use light::LightNode;
+
+use links::Links;
+use unwritten::Unwritten;
+
+use super::block::Block;
+use super::block::BlockError;
+use super::block::Unchecked;
+use super::chain::Archive;
+use super::chain::ChainUpdate;
+use super::chain::Ledger;
+use super::chain::Nothing;
+use super::hash::BlockId;
+use super::mempool::Mempool;
+use super::mempool::MempoolError;
+use super::signature::SigCheck;
+use super::signature::Verified;
+use super::tx::Tx;
+use super::wire::Item;
+use super::wire::Message;
+use super::wire::Status;
+use crate::peer::PeerId;
+use crate::time::Timestamp;
+
+/// How often transactions that have expired are dropped, at the most.
+const SWEEP: Duration = Duration::from_secs(60);
+
+/// A ledger among others: follows the chain with the most work, and hands on what it has.
+///
+/// `A` is where the host keeps blocks. Every [`Event::Chain`] of a step must be written there before
+/// the next one.
+#[derive(Debug)]
+pub struct LedgerNode<A = Nothing> {
+    ledger: Ledger,
+    mempool: Mempool,
+    archive: A,
+    links: Links,
+    /// Blocks that came before those they build on.
+    arrived: BTreeMap<BlockId, (PeerId, Block<Unchecked>)>,
+    unwritten: Unwritten,
+    /// When expired transactions were dropped last.
+    swept: Timestamp,
+}
+
+impl<A: Archive> LedgerNode<A> {
+    /// A node without peers.
+    pub fn new(ledger: Ledger, archive: A) -> Self {
+        Self {
+            ledger,
+            mempool: Mempool::new(),
+            archive,
+            links: Links::default(),
+            arrived: BTreeMap::new(),
+            unwritten: Unwritten::default(),
+            swept: Timestamp::default(),
+        }
+    }
+
+    /// Takes one step.
+    pub fn handle(&mut self, now: Timestamp, input: Input<'_>) -> Outputs<'_> {
+        self.advance(now);
+        match input {
+            Input::Connected(peer) => {
+                let status = self.status();
+                self.links.connect(peer, status);
+            }
+            Input::Disconnected(peer) => self.links.forget(peer),
+            Input::Received { peer, code, payload } => self.receive(peer, code, payload),
+            Input::Written { peer, bytes } => self.links.written(peer, bytes),
+            Input::Timeout => {}
+        }
+        self.finish()
+    }
+
+    /// Takes in a transaction of our own and tells the peers.
+    ///
+    /// # Errors
+    /// [`MempoolError`] if it could not stand in the next block, or there is no room for it.
+    pub fn submit(&mut self, now: Timestamp, tx: Tx) -> Result<Outputs<'_>, MempoolError> {
+        self.advance(now);
+        let id = tx.id();
+        self.mempool.submit(now, tx, &mut self.ledger)?;
+        self.announce(Item::Tx(id), None);
+        Ok(self.finish())
+    }
+
+    /// Takes in a block of our own and tells the peers.
+    ///
+    /// # Errors
+    /// [`BlockError`] if it is not valid.
+    pub fn mined(
+        &mut self,
+        now: Timestamp,
+        block: Block<Unchecked>,
+    ) -> Result<Outputs<'_>, BlockError> {
+        self.advance(now);
+        let archive = self.unwritten.over(&self.archive);
+        let update = self.ledger.accept_block_with(now, block, &archive)?;
+        self.adopted(update);
+        Ok(self.finish())
+    }
+
+    /// The signatures that handling this packet would check: hand them to threads, give the tokens
+    /// to [`LedgerNode::trust`], then handle the packet.
+    pub fn sig_checks(&self, now: Timestamp, code: u8, payload: &[u8]) -> Vec<SigCheck> {
+        match Message::decode(code, payload) {
+            Ok(Message::Block(bytes)) => match Block::decode(bytes) {
+                Ok(block) => self.ledger.sig_checks(now, &block),
+                Err(_) => Vec::new(),
+            },
+            _ => Vec::new(),
+        }
+    }
+
+    /// Remembers signatures that were found good.
+    pub fn trust(&mut self, verified: impl IntoIterator<Item = Verified>) {
+        self.ledger.trust(verified);
+    }
+
+    /// When to call [`LedgerNode::handle`] with [`Input::Timeout`], if nothing else comes first.
+    pub fn poll_timeout(&self) -> Option<Timestamp> {
+        self.links.deadline()
+    }
+
+    /// The ledger.
+    pub const fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// What waits for a block.
+    pub const fn mempool(&self) -> &Mempool {
+        &self.mempool
+    }
+
+    /// The host's storage.
+    pub const fn archive(&self) -> &A {
+        &self.archive
+    }
+
+    /// The peers, and how far they are.
+    pub fn peers(&self) -> impl Iterator<Item = PeerInfo> {
+        self.links.infos()
+    }
+
+    fn advance(&mut self, now: Timestamp) {
+        if self.links.advance(now).is_some() {
+            self.swept = now;
+        }
+        if self.links.is_drained() {
+            self.unwritten.clear();
+        }
+    }
+
+    /// Does what is due, asks for what is missing, sends what there is room for.
+    fn finish(&mut self) -> Outputs<'_> {
+        self.links.expire();
+        self.sweep();
+        headers::retry(&mut self.links, &self.ledger);
+        self.ask_others();
+        self.schedule();
+        self.serve_all();
+        self.links.outputs()
+    }
+
+    fn sweep(&mut self) {
+        let now = self.links.now();
+        if now.saturating_since(self.swept) >= SWEEP {
+            self.mempool.expire(now);
+            self.swept = now;
+        }
+    }
+
+    fn receive(&mut self, peer: PeerId, code: u8, payload: &[u8]) {
+        let Some(message) = self.links.receive(peer, code, payload) else { return };
+        match message {
+            Message::Status(status) => self.greet(peer, &status),
+            Message::GetHeaders { .. }
+            | Message::GetBlocks(_)
+            | Message::GetTxs(_)
+            | Message::GetProof(_) => self.links.want(peer, message),
+            Message::Headers(list) => headers::take(&mut self.links, &mut self.ledger, peer, &list),
+            Message::Block(bytes) => self.take_block(peer, bytes),
+            Message::Inv(items) => self.take_items(peer, &items),
+            Message::Tx(bytes) => self.take_tx(peer, &bytes),
+            Message::NotFound(item) => self.miss(peer, item),
+            // Nobody asked for one.
+            Message::Proof(_) => self.links.strike(peer, Violation::Unsolicited),
+        }
+    }
+
+    fn status(&self) -> Status {
+        let tip = self.ledger.tip();
+        let genesis = self.ledger.params().genesis_id();
+        Status { genesis, tip: tip.id, height: tip.height, work: tip.work }
+    }
+
+    fn greet(&mut self, peer: PeerId, status: &Status) {
+        if !self.links.greet(peer, status, &self.ledger.params().genesis_id()) {
+            return;
+        }
+        if status.work > self.ledger.headers().tip().work {
+            headers::ask(&mut self.links, &self.ledger, peer);
+        }
+        // Our own status may be older than what has come since.
+        let tip = self.ledger.tip();
+        if tip.work > status.work {
+            self.links.tell(peer, Item::Block(tip.id));
+        }
+        let best = self.mempool.iter().take(super::wire::ITEMS_MAX);
+        let items: Vec<Item> = best.map(|(tx, _)| Item::Tx(tx.id())).collect();
+        if !items.is_empty() {
+            self.links.send(peer, Message::Inv(items));
+        }
+    }
+
+    fn take_items(&mut self, peer: PeerId, items: &[Item]) {
+        let txs = items.iter().filter_map(|item| match item {
+            Item::Tx(id) => Some(*id),
+            _ => None,
+        });
+        self.take_offer(peer, txs);
+        let mut is_news = false;
+        for item in items {
+            let Item::Block(id) = item else { continue };
+            match self.ledger.headers().get(id) {
+                Some(entry) => self.links.note_work(peer, entry.work, entry.height),
+                None => is_news |= !self.ledger.headers().is_refused(id),
+            }
+        }
+        if is_news {
+            headers::ask(&mut self.links, &self.ledger, peer);
+        }
+    }
+
+    fn miss(&mut self, peer: PeerId, item: Item) {
+        match item {
+            Item::Block(id) => self.links.lacks(peer, id),
+            Item::Tx(id) => self.links.lacks_tx(peer, &id),
+            Item::Proof(_) => self.links.strike(peer, Violation::Unsolicited),
+        }
+    }
+
+    /// Follows an update, and tells host and peers.
+    fn adopted(&mut self, update: ChainUpdate) {
+        if update.store.is_empty() {
+            return;
+        }
+        self.unwritten.note(&update.store);
+        let is_change = update.is_change();
+        if is_change {
+            self.mempool.follow(self.links.now(), &mut self.ledger, &update);
+        }
+        if let Some(depth) = update.deep() {
+            self.links.push(Output::Event(Event::DeepReorg { depth }));
+        }
+        self.links.push(Output::Event(Event::Chain(update)));
+        // While old blocks come in there is nothing to tell that others do not know.
+        let tip = self.ledger.tip();
+        if is_change && tip.id == self.ledger.headers().tip().id {
+            for peer in self.links.behind(tip.work) {
+                self.links.send(peer, Message::Inv([Item::Block(tip.id)].into()));
+            }
+        }
+    }
+
+    /// Tells all peers but one that there is something.
+    fn announce(&mut self, item: Item, but: Option<PeerId>) {
+        for peer in self.links.ready().filter(|peer| Some(*peer) != but).collect::<Vec<_>>() {
+            self.links.tell(peer, item);
+        }
+    }
+}

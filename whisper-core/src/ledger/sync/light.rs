@@ -1,0 +1,251 @@
+//! A node for phones: follows headers, asks for proofs, serves nobody.
+
+use alloc::boxed::Box;
+use alloc::collections::BTreeSet;
+use alloc::vec::Vec;
+
+use super::contract::Event;
+use super::contract::Input;
+use super::contract::Output;
+use super::contract::Outputs;
+use super::contract::PeerInfo;
+use super::contract::Violation;
+use super::headers;
+use super::links::Links;
+use super::peer::PATIENCE;
+use crate::ledger::light::LightClient;
+use crate::ledger::light::Proven;
+use crate::ledger::proof::Proof;
+use crate::ledger::proof::ProofError;
+use crate::ledger::wire::Item;
+use crate::ledger::wire::Message;
+use crate::ledger::wire::Question;
+use crate::ledger::wire::Status;
+use crate::peer::PeerId;
+use crate::time::Timestamp;
+
+/// A light client among ledgers.
+#[derive(Debug)]
+pub struct LightNode {
+    client: LightClient,
+    links: Links,
+    open: Vec<Open>,
+}
+
+/// A question that is not answered yet.
+#[derive(Debug)]
+struct Open {
+    question: Question,
+    /// Who is asked, and until when.
+    asked: Option<(PeerId, Timestamp)>,
+    tried: BTreeSet<PeerId>,
+}
+
+impl LightNode {
+    /// The most questions that wait for an answer.
+    pub const QUESTIONS_MAX: usize = 64;
+
+    /// A node without peers.
+    pub fn new(client: LightClient) -> Self {
+        Self { client, links: Links::default(), open: Vec::new() }
+    }
+
+    /// Takes one step.
+    pub fn handle(&mut self, now: Timestamp, input: Input<'_>) -> Outputs<'_> {
+        self.advance(now);
+        let before = self.client.headers().tip().id;
+        match input {
+            Input::Connected(peer) => {
+                let status = self.status();
+                self.links.connect(peer, status);
+            }
+            Input::Disconnected(peer) => self.links.forget(peer),
+            Input::Received { peer, code, payload } => self.receive(peer, code, payload),
+            Input::Written { peer, bytes } => self.links.written(peer, bytes),
+            Input::Timeout => {}
+        }
+        let tip = self.client.headers().tip();
+        if tip.id != before {
+            self.links.push(Output::Event(Event::Tip { id: tip.id, height: tip.height }));
+        }
+        self.finish()
+    }
+
+    /// Asks peers for a proof, one after the other until one gives a right one. With too many
+    /// questions open, or without peers, it stays unanswered at once.
+    pub fn ask(&mut self, now: Timestamp, question: Question) -> Outputs<'_> {
+        self.advance(now);
+        if self.open.len() < Self::QUESTIONS_MAX {
+            self.open.push(Open { question, asked: None, tried: BTreeSet::new() });
+        } else {
+            self.links.push(Output::Event(Event::Unanswered(question)));
+        }
+        self.finish()
+    }
+
+    /// When to call [`LightNode::handle`] with [`Input::Timeout`], if nothing else comes first.
+    pub fn poll_timeout(&self) -> Option<Timestamp> {
+        let asked = self.open.iter().filter_map(|open| open.asked).map(|(_, until)| until);
+        self.links.deadline().into_iter().chain(asked).min()
+    }
+
+    /// The headers, and what can be checked with them.
+    pub const fn client(&self) -> &LightClient {
+        &self.client
+    }
+
+    /// The peers, and how far they are.
+    pub fn peers(&self) -> impl Iterator<Item = PeerInfo> {
+        self.links.infos()
+    }
+
+    fn advance(&mut self, now: Timestamp) {
+        let Some(back) = self.links.advance(now) else { return };
+        for (_, until) in self.open.iter_mut().filter_map(|open| open.asked.as_mut()) {
+            *until = until.saturating_sub(back);
+        }
+    }
+
+    fn finish(&mut self) -> Outputs<'_> {
+        self.links.expire();
+        headers::retry(&mut self.links, &self.client);
+        self.drop_late();
+        self.ask_on();
+        self.links.outputs()
+    }
+
+    fn receive(&mut self, peer: PeerId, code: u8, payload: &[u8]) {
+        let Some(message) = self.links.receive(peer, code, payload) else { return };
+        match message {
+            Message::Status(status) => {
+                let genesis = self.client.params().genesis_id();
+                let ours = self.client.headers().tip().work;
+                if self.links.greet(peer, &status, &genesis) && status.work > ours {
+                    headers::ask(&mut self.links, &self.client, peer);
+                }
+            }
+            Message::Headers(list) => headers::take(&mut self.links, &mut self.client, peer, &list),
+            Message::Inv(items) => {
+                let own = self.client.headers();
+                let is_new = |item: &Item| matches!(item, Item::Block(id) if own.get(id).is_none());
+                if items.iter().any(is_new) {
+                    headers::ask(&mut self.links, &self.client, peer);
+                }
+            }
+            Message::Proof(bytes) => self.take_proof(peer, &bytes),
+            Message::NotFound(_) => self.give_up_on(peer),
+            // It has nothing to give, and says so.
+            Message::GetBlocks(ids) => {
+                ids.into_iter().for_each(|id| self.lack(peer, Item::Block(id)));
+            }
+            Message::GetTxs(ids) => ids.into_iter().for_each(|id| self.lack(peer, Item::Tx(id))),
+            Message::GetProof(question) => self.lack(peer, Item::Proof(question.block())),
+            Message::GetHeaders { .. } => self.links.send(peer, Message::Headers(Vec::new())),
+            Message::Block(_) | Message::Tx(_) => self.links.strike(peer, Violation::Unsolicited),
+        }
+    }
+
+    fn lack(&mut self, peer: PeerId, item: Item) {
+        if self.links.get(peer).is_some_and(|own| own.out.has_room()) {
+            self.links.send(peer, Message::NotFound(item));
+        }
+    }
+
+    /// A light node has no blocks: it claims the first one only, so that nobody asks it for more.
+    fn status(&self) -> Status {
+        let genesis = self.client.params().genesis_id();
+        Status { genesis, tip: genesis, height: 0, work: crate::ledger::pow::ChainWork::ZERO }
+    }
+
+    fn take_proof(&mut self, peer: PeerId, bytes: &[u8]) {
+        let Some(at) = self.open.iter().position(|open| open.is_with(peer)) else {
+            self.links.strike(peer, Violation::Unsolicited);
+            return;
+        };
+        let Some(question) = self.open.get(at).map(|open| open.question) else { return };
+        let proof = Proof::decode(bytes, self.client.params()).ok_or(ProofError::Record);
+        let checked = proof.and_then(|proof| Ok((self.check(&question, &proof)?, proof)));
+        match checked {
+            Ok((proven, proof)) => {
+                self.open.remove(at);
+                let proof = Box::new(proof);
+                self.links.push(Output::Event(Event::Answered { question, proof, proven }));
+            }
+            Err(error) => {
+                self.give_up_on(peer);
+                self.links.cut(peer, Violation::Proof(error));
+            }
+        }
+    }
+
+    /// Holds an answer against its question.
+    fn check(&self, question: &Question, proof: &Proof) -> Result<Proven, ProofError> {
+        if proof.block() != question.block() {
+            return Err(ProofError::Block);
+        }
+        match (question, proof) {
+            (Question::Tx(_, id), Proof::Tx(proof)) if proof.tx.id() == *id => {
+                self.client.check_tx(proof)
+            }
+            (Question::Handle(_, handle), Proof::Handle(proof)) => {
+                self.client.check_handle(proof, handle)
+            }
+            _ => Err(ProofError::Path),
+        }
+    }
+
+    /// Takes back what was asked of a peer, so that another is asked.
+    fn give_up_on(&mut self, peer: PeerId) {
+        for open in self.open.iter_mut().filter(|open| open.is_with(peer)) {
+            open.asked = None;
+        }
+    }
+
+    fn drop_late(&mut self) {
+        let now = self.links.now();
+        for open in &mut self.open {
+            let links = &self.links;
+            open.asked =
+                open.asked.filter(|(peer, until)| *until > now && links.get(*peer).is_some());
+        }
+    }
+
+    /// Asks for what nobody is asked for; each peer is asked one question at a time.
+    fn ask_on(&mut self) {
+        let until = self.links.now().saturating_add(PATIENCE);
+        for at in 0..self.open.len() {
+            let busy: BTreeSet<PeerId> =
+                self.open.iter().filter_map(|open| open.asked).map(|(peer, _)| peer).collect();
+            let ready: Vec<PeerId> = self.links.ready().collect();
+            let Some(open) = self.open.get_mut(at).filter(|open| open.asked.is_none()) else {
+                continue;
+            };
+            let free = ready.iter().find(|id| !busy.contains(*id) && !open.tried.contains(*id));
+            if let Some(peer) = free {
+                open.asked = Some((*peer, until));
+                open.tried.insert(*peer);
+                let question = open.question;
+                self.links.send(*peer, Message::GetProof(question));
+            }
+        }
+        self.drop_hopeless();
+    }
+
+    /// Gives up questions that every peer was asked.
+    fn drop_hopeless(&mut self) {
+        let ready: BTreeSet<PeerId> = self.links.ready().collect();
+        let is_hopeless = |open: &Open| open.asked.is_none() && ready.is_subset(&open.tried);
+        let (hopeless, open): (Vec<Open>, Vec<Open>) =
+            core::mem::take(&mut self.open).into_iter().partition(is_hopeless);
+        self.open = open;
+        for open in hopeless {
+            self.links.push(Output::Event(Event::Unanswered(open.question)));
+        }
+    }
+}
+
+impl Open {
+    fn is_with(&self, peer: PeerId) -> bool {
+        self.asked.is_some_and(|(asked, _)| asked == peer)
+    }
+}

@@ -1,0 +1,59 @@
+//! Answering peers, as far as their sockets have room.
+
+use alloc::vec::Vec;
+
+use super::LedgerNode;
+use super::peer::Want;
+use crate::ledger::chain::Archive;
+use crate::ledger::proof::Proof;
+use crate::ledger::wire::HEADERS_MAX;
+use crate::ledger::wire::Item;
+use crate::ledger::wire::Message;
+use crate::ledger::wire::Question;
+use crate::peer::PeerId;
+
+impl<A: Archive> LedgerNode<A> {
+    /// Answers what was asked, peer by peer, as long as there is room.
+    pub(super) fn serve_all(&mut self) {
+        for peer in self.links.ready().collect::<Vec<_>>() {
+            while let Some(want) = self.links.get_mut(peer).and_then(|own| own.out.pop()) {
+                self.serve(peer, &want);
+            }
+        }
+    }
+
+    fn serve(&mut self, peer: PeerId, want: &Want) {
+        let answer = match want {
+            Want::Headers(locator, stop) => {
+                Message::Headers(self.ledger.headers().after(locator, stop, HEADERS_MAX))
+            }
+            Want::Block(id) => {
+                let held = self.ledger.block(id).or_else(|| self.archive.block(id));
+                held.map_or(Message::NotFound(Item::Block(*id)), |block| {
+                    Message::Block(block.to_vec())
+                })
+            }
+            Want::Tx(id) => {
+                let tx = self.mempool.get(id).map(|tx| tx.as_bytes().to_vec());
+                tx.map_or(Message::NotFound(Item::Tx(*id)), Message::Tx)
+            }
+            Want::Proof(question) => self
+                .prove(question)
+                .map_or(Message::NotFound(Item::Proof(question.block())), |proof| {
+                    Message::Proof(proof.encode())
+                }),
+        };
+        self.links.send(peer, answer);
+    }
+
+    fn prove(&self, question: &Question) -> Option<Proof> {
+        match question {
+            Question::Tx(block, id) => {
+                self.ledger.prove_tx(block, id, &self.archive).map(Proof::Tx)
+            }
+            Question::Handle(block, handle) => {
+                self.ledger.prove_handle(block, handle, &self.archive).map(Proof::Handle)
+            }
+        }
+    }
+}

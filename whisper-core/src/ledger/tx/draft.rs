@@ -1,0 +1,122 @@
+//! A transaction before its nonce and its signature.
+
+use alloc::vec::Vec;
+use core::ops::Range;
+
+use super::Kind;
+use super::Payload;
+use super::Tx;
+use super::TxError;
+use crate::hash::Keccak;
+use crate::identity::Identity;
+use crate::identity::PublicKey;
+use crate::ledger::hash::TxId;
+use crate::ledger::params::Params;
+use crate::ledger::uint::U256;
+use crate::time::Timestamp;
+
+/// A transaction before its nonce: [`TxDraft::find`] searches one, [`TxDraft::sign`] closes it.
+#[derive(Clone, Debug)]
+pub struct TxDraft {
+    /// The body without its nonce.
+    body: Vec<u8>,
+    /// The hash that has absorbed the chain's tag and `body`.
+    prefix: Keccak,
+    /// How many hashes the nonce must cost on average.
+    floor: u64,
+}
+
+impl TxDraft {
+    /// A transaction for this network by `author`, who has until `expiry` to see it in a block: at
+    /// most two hours after that block's time. The last second of `expiry` that has begun counts.
+    ///
+    /// # Errors
+    /// What is wrong with the payload: no text or too much, an Anchor of nothing.
+    pub fn new(
+        params: &Params,
+        author: &PublicKey,
+        expiry: Timestamp,
+        payload: &Payload<'_>,
+    ) -> Result<Self, TxError> {
+        let kind = match payload {
+            Payload::Post(_) => Kind::Post,
+            Payload::Register(_) => Kind::Register,
+            Payload::Anchor(_) => Kind::Anchor,
+        };
+        let expiry = u32::try_from(expiry.as_secs()).map_err(|_| TxError::Expiry)?;
+        let mut body = Vec::with_capacity(128);
+        body.extend([1, kind.as_byte()]);
+        body.extend(expiry.to_le_bytes());
+        body.extend(author.to_compressed());
+        write_payload(payload, &mut body);
+        // What reads a payload judges it, so that there is one place for its rules.
+        let whole = [body.as_slice(), &[0; Tx::NONCE + Tx::SIGNATURE]].concat();
+        Tx::decode(&whole, params)?;
+        let mut prefix = Keccak::new();
+        prefix.update(params.chain_tag());
+        prefix.update(&body);
+        Ok(Self { body, prefix, floor: params.floor(kind, whole.len()) })
+    }
+
+    /// The first of these nonces that shows enough work. Whoever calls decides how many to try.
+    pub fn find(&self, mut nonces: Range<u64>) -> Option<u64> {
+        nonces.find(|nonce| self.is_enough(*nonce))
+    }
+
+    /// How many nonces it takes on average.
+    pub const fn expected_hashes(&self) -> u64 {
+        self.floor
+    }
+
+    /// Closes the draft.
+    ///
+    /// # Errors
+    /// [`TxError::Author`] if `author` is not whom the draft names, [`TxError::Work`] if the nonce
+    /// does not show enough work.
+    pub fn sign(&self, nonce: u64, author: &Identity) -> Result<Tx, TxError> {
+        if self.body.get(6..Tx::PAYLOAD) != Some(&author.public_key().to_compressed()) {
+            return Err(TxError::Author);
+        }
+        if !self.is_enough(nonce) {
+            return Err(TxError::Work);
+        }
+        let id = self.id(nonce);
+        let signature = author.sign(id.as_bytes());
+        let mut bytes = self.body.clone();
+        bytes.extend(nonce.to_le_bytes());
+        bytes.extend(signature.as_bytes().iter().take(Tx::SIGNATURE));
+        Ok(Tx { bytes, id })
+    }
+
+    fn is_enough(&self, nonce: u64) -> bool {
+        let id = self.id(nonce);
+        U256::from_le_bytes(id.as_bytes()).checked_mul(self.floor).is_some()
+    }
+
+    fn id(&self, nonce: u64) -> TxId {
+        let mut hash = self.prefix.clone();
+        hash.update(&nonce.to_le_bytes());
+        TxId::new(hash.finish())
+    }
+}
+
+fn write_payload(payload: &Payload<'_>, body: &mut Vec<u8>) {
+    match payload {
+        Payload::Post(post) => {
+            body.extend(post.topic.as_bytes());
+            body.push(u8::from(post.parent.is_some()));
+            body.extend(post.parent.iter().flat_map(TxId::as_bytes));
+            body.extend(post.text.as_bytes());
+        }
+        Payload::Register(register) => {
+            body.push(register.operation.as_byte());
+            body.extend(register.seq.to_le_bytes());
+            body.extend(register.next.as_bytes());
+            body.extend(register.handle.as_bytes());
+        }
+        Payload::Anchor(anchor) => {
+            body.extend(anchor.count.to_le_bytes());
+            body.extend(anchor.root);
+        }
+    }
+}
