@@ -24,12 +24,13 @@ impl Allowance {
         }
     }
 
-    /// Takes a packet of `bytes` that carries so many envelopes, none of them if it is control.
-    pub(super) fn spend(&mut self, now: Timestamp, bytes: usize, envelopes: Option<usize>) {
+    /// Takes a packet of `bytes`.
+    pub(super) fn spend(&mut self, now: Timestamp, bytes: usize, cost: Cost) {
         self.bytes.spend(now, bytes);
-        match envelopes {
-            Some(count) => self.envelopes.spend(now, count),
-            None => self.control.spend(now, 1),
+        match cost {
+            Cost::Envelopes(count) => self.envelopes.spend(now, count),
+            Cost::Control => self.control.spend(now, 1),
+            Cost::Answer => {}
         }
     }
 
@@ -45,6 +46,17 @@ impl Allowance {
             bucket.since = bucket.since.saturating_sub(by);
         }
     }
+}
+
+/// What a packet costs beside its bytes.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Cost {
+    /// So many envelopes that were not known.
+    Envelopes(usize),
+    /// A packet without envelopes.
+    Control,
+    /// An answer to a packet of ours.
+    Answer,
 }
 
 /// Tokens in thousandths, so that a slow rate fills a bucket evenly.

@@ -50,9 +50,9 @@ impl Default for Config {
 pub struct Budgets {
     /// Bytes of packets.
     pub bytes: Budget,
-    /// Envelopes.
+    /// Envelopes that are not in the pool yet. Those that are count as bytes alone.
     pub envelopes: Budget,
-    /// Packets that carry no envelopes.
+    /// Packets that carry no envelopes and answer nothing.
     pub control: Budget,
 }
 

@@ -15,6 +15,7 @@ use crate::envelope::Envelope;
 use crate::envelope::EnvelopeHash;
 use crate::hash::keccak256;
 use crate::packet::Status;
+use crate::packet::code;
 use crate::peer::PeerId;
 use crate::pow::Rating;
 use crate::time::Timestamp;
@@ -162,6 +163,15 @@ impl Connection {
             self.batches.pop_front();
         }
         self.batches.push_back(OwnBatch { hash: keccak256(payload), own });
+    }
+
+    /// Whether the peer owes an answer that such a packet would be.
+    pub(super) const fn owes(&self, code: u8) -> bool {
+        match code {
+            code::BATCH_ACKNOWLEDGED => self.owed.acknowledgements > 0,
+            code::MESSAGES_RESPONSE => self.owed.responses > 0,
+            _ => false,
+        }
     }
 
     /// The own envelopes of a packet that the peer has judged; the packet is forgotten. Nothing, if

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 
 use super::Node;
 use super::TICK;
+use super::budget::Cost;
 use super::connection::Backlog;
 use super::contract::Departure;
 use super::contract::Direction;
@@ -36,7 +37,7 @@ impl Node {
         if code == code::MESSAGES {
             return self.receive_messages(peer, payload);
         }
-        self.spend(peer, payload.len(), None);
+        self.spend(peer, payload.len(), self.cost_of(peer, code));
         match code {
             code::STATUS => self.annoy(peer, UNASKED),
             code::MIN_RATING => self.receive_min_rating(peer, payload),
@@ -80,9 +81,9 @@ impl Node {
             Err(error) => return self.cut(peer, Violation::Malformed(error)),
         };
         let start = payload.len().saturating_sub(envelopes.rest().len());
-        let mut batch = Judged { read: start, count: 0, refused: Vec::new() };
+        let mut batch = Judged { read: start, count: 0, new: 0, refused: Vec::new() };
         self.judge_slice(peer, payload, &mut batch);
-        self.spend(peer, payload.len(), Some(batch.count));
+        self.spend(peer, payload.len(), Cost::Envelopes(batch.new));
         if batch.read >= payload.len() {
             return self.acknowledge(peer, payload, &batch.refused);
         }
@@ -110,9 +111,9 @@ impl Node {
         let Some(connection) = self.peers.get_mut(&peer) else { return };
         let Some(backlog) = connection.backlog.take() else { return };
         let Backlog { payload, read, refused, .. } = backlog;
-        let mut batch = Judged { read, count: 0, refused };
+        let mut batch = Judged { read, count: 0, new: 0, refused };
         self.judge_slice(peer, &payload, &mut batch);
-        self.spend(peer, 0, Some(batch.count));
+        self.spend(peer, 0, Cost::Envelopes(batch.new));
         if batch.read >= payload.len() {
             return self.acknowledge(peer, &payload, &batch.refused);
         }
@@ -134,6 +135,7 @@ impl Node {
             };
             batch.count = batch.count.saturating_add(1);
             let Some(envelope) = envelope else { continue };
+            batch.new = batch.new.saturating_add(1);
             if let Some(connection) = self.peers.get_mut(&peer) {
                 connection.skew.note(self.now, &envelope);
             }
@@ -276,8 +278,15 @@ impl Node {
         }
     }
 
+    /// What a packet counts that carries no envelopes. One that answers ours is bounded by what we
+    /// send.
+    fn cost_of(&self, peer: PeerId, code: u8) -> Cost {
+        let owed = self.peers.get(&peer).is_some_and(|connection| connection.owes(code));
+        if owed { Cost::Answer } else { Cost::Control }
+    }
+
     /// Draws on the budgets of a peer that they bind, and has it throttled when they are overdrawn.
-    fn spend(&mut self, peer: PeerId, bytes: usize, envelopes: Option<usize>) {
+    fn spend(&mut self, peer: PeerId, bytes: usize, cost: Cost) {
         let contended = self.busy || self.pool.is_contended();
         let Some(connection) = self.peers.get_mut(&peer) else { return };
         let stranger = connection.direction == Direction::Inbound && !connection.trusted;
@@ -285,7 +294,7 @@ impl Node {
         else {
             return;
         };
-        allowance.spend(self.now, bytes, envelopes);
+        allowance.spend(self.now, bytes, cost);
         if let Some(until) = allowance.in_debt_until() {
             self.outputs.push_back(Output::Throttle(peer, until));
         }
@@ -308,6 +317,9 @@ impl Node {
 struct Judged {
     read: usize,
     count: usize,
+    /// How many of them were not known: flooding brings each envelope several times, and only the
+    /// first costs more than a look, so the others count as bytes alone.
+    new: usize,
     refused: Vec<(EnvelopeHash, Rejection)>,
 }
 
