@@ -14,13 +14,20 @@ use crate::pow::Rating;
 use crate::time::Timestamp;
 
 /// The way out to one peer.
-#[derive(Debug, Default)]
+///
+/// What has been handed out leaves in that order, whatever comes after it. So the window is narrowed
+/// while the peer takes long to read: there is little that a better envelope has to wait behind.
+#[derive(Debug)]
 pub(super) struct Window {
     known: BitSet,
     pending: BinaryHeap<(Rating, Slot)>,
     in_flight: VecDeque<Flight>,
     unwritten: usize,
     progress: Timestamp,
+    /// What may be unwritten now, in bytes.
+    width: usize,
+    /// When it was last narrowed: what was handed out before tells nothing new.
+    narrowed: Timestamp,
 }
 
 /// Bytes that were handed out and not taken yet, and the own envelopes that are among them.
@@ -28,6 +35,7 @@ pub(super) struct Window {
 struct Flight {
     bytes: usize,
     own: Vec<(Slot, EnvelopeHash)>,
+    since: Timestamp,
 }
 
 /// What fits into one packet.
@@ -35,6 +43,20 @@ struct Flight {
 pub(super) struct Batch {
     pub(super) envelopes: Vec<Arc<Envelope>>,
     pub(super) own: Vec<(Slot, EnvelopeHash)>,
+}
+
+impl Default for Window {
+    fn default() -> Self {
+        Self {
+            known: BitSet::default(),
+            pending: BinaryHeap::new(),
+            in_flight: VecDeque::new(),
+            unwritten: 0,
+            progress: Timestamp::default(),
+            width: FIRST,
+            narrowed: Timestamp::default(),
+        }
+    }
 }
 
 impl Window {
@@ -69,7 +91,8 @@ impl Window {
     ) -> Option<Batch> {
         let mut batch = Batch::default();
         let mut bytes = 0_usize;
-        while self.unwritten < WINDOW && bytes < PACKET {
+        let full = PACKET.min(self.width / 4);
+        while self.unwritten < self.width && bytes < full {
             let Some(&(rating, slot)) = self.pending.peek() else { break };
             let entry = pool.get(slot).filter(|entry| {
                 let envelope = entry.envelope();
@@ -79,7 +102,7 @@ impl Window {
             });
             if let Some(entry) = entry {
                 let length = entry.envelope().encoded_len();
-                if bytes > 0 && bytes.saturating_add(length) > PACKET {
+                if bytes > 0 && bytes.saturating_add(length) > full {
                     break;
                 }
                 bytes = bytes.saturating_add(length);
@@ -100,15 +123,20 @@ impl Window {
             self.progress = now;
         }
         self.unwritten = self.unwritten.saturating_add(bytes);
-        match self.in_flight.back_mut().filter(|flight| flight.own.is_empty() && own.is_empty()) {
+        let alike = |flight: &&mut Flight| {
+            let together = now.saturating_since(flight.since) < TOGETHER;
+            together && flight.own.is_empty() && own.is_empty()
+        };
+        match self.in_flight.back_mut().filter(alike) {
             Some(flight) => flight.bytes = flight.bytes.saturating_add(bytes),
-            None => self.in_flight.push_back(Flight { bytes, own }),
+            None => self.in_flight.push_back(Flight { bytes, own, since: now }),
         }
     }
 
     /// Notes that the socket took `bytes`, and returns the own envelopes that have left with them.
     pub(super) fn written(&mut self, now: Timestamp, bytes: usize) -> Vec<(Slot, EnvelopeHash)> {
         self.progress = now;
+        self.pace(now);
         let mut left = bytes.min(self.unwritten);
         self.unwritten = self.unwritten.saturating_sub(left);
         let mut gone = Vec::new();
@@ -122,6 +150,18 @@ impl Window {
             self.in_flight.pop_front();
         }
         gone
+    }
+
+    /// Narrows or widens the window by how long the peer takes for what was handed out.
+    fn pace(&mut self, now: Timestamp) {
+        let Some(since) = self.in_flight.front().map(|flight| flight.since) else { return };
+        let took = now.saturating_since(since);
+        if took > SLOW && since >= self.narrowed {
+            self.narrowed = now;
+            self.width = (self.width / 2).max(NARROWEST);
+        } else if took < QUICK {
+            self.width = self.width.saturating_mul(2).min(WINDOW);
+        }
     }
 
     /// Whether there is room for another packet.
@@ -142,6 +182,10 @@ impl Window {
     /// Moves all moments back, after the clock was set back by as much.
     pub(super) fn shift_back(&mut self, by: Duration) {
         self.progress = self.progress.saturating_sub(by);
+        self.narrowed = self.narrowed.saturating_sub(by);
+        for flight in &mut self.in_flight {
+            flight.since = flight.since.saturating_sub(by);
+        }
     }
 }
 
@@ -171,8 +215,19 @@ impl BitSet {
 
 /// What may be unwritten for one peer, in bytes: a slow one costs this and no more.
 const WINDOW: usize = 1024 * 1024;
-/// What one packet of several envelopes holds, in bytes. A guess between latency and overhead; a
-/// larger envelope goes alone.
+/// What may be unwritten before it is known how fast the peer is.
+const FIRST: usize = 64 * 1024;
+/// What may be unwritten for the slowest.
+const NARROWEST: usize = 16 * 1024;
+/// A window through which everything takes longer than this is too wide. Chosen, a quarter of what
+/// people wait for without noticing.
+const SLOW: Duration = Duration::from_millis(250);
+/// A window through which everything takes less may be wider.
+const QUICK: Duration = Duration::from_millis(50);
+/// What is handed out within so long is remembered together.
+const TOGETHER: Duration = Duration::from_millis(20);
+/// What one packet of several envelopes holds at most, in bytes, and never more than a quarter of the
+/// window. A guess between latency and overhead; a larger envelope goes alone.
 const PACKET: usize = 64 * 1024;
 /// A peer that takes nothing for so long is given up (go-ethereum's write deadline).
 const PATIENCE: Duration = Duration::from_secs(20);
