@@ -41,6 +41,13 @@ impl Demand {
         }
     }
 
+    /// What finds a place in a pool that is nearly full, now and a while from now: who pays needs not
+    /// wait until all have been told.
+    pub(super) fn advised(&self, pool: &Pool) -> Option<Rating> {
+        let lowest = pool.lowest_rating().filter(|_| pool.is_nearly_full())?;
+        Some(times(lowest, 4.0))
+    }
+
     /// When to look again without being asked to: until the demand is what it was.
     pub(super) fn deadline(&self, pool: &Pool) -> Option<Timestamp> {
         let falls = self.raised.is_some() && !pool.is_contended();

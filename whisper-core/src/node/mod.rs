@@ -226,6 +226,13 @@ impl Node {
         *self.policy.min_rating.current()
     }
 
+    /// What an envelope of ours should be rated to find a place in pools like this one: what is
+    /// demanded, and twice what the worst here counts while the pool is nearly full.
+    pub fn advised_rating(&self) -> Rating {
+        let advised = self.demand.advised(&self.pool).filter(|_| self.config.guarded);
+        self.min_rating().max(advised.unwrap_or_default())
+    }
+
     /// The topics that are wanted; all of them where there is none.
     pub const fn bloom(&self) -> Option<Bloom> {
         *self.policy.bloom.current()

@@ -45,9 +45,19 @@ fn letter(number: u8) -> Envelope {
 }
 
 fn letter_rated(number: u8, rating: f64) -> Envelope {
+    envelope(number, 40, rating)
+}
+
+/// One that the pool counts as large as it is.
+fn large_letter(number: u8) -> Envelope {
+    envelope(number, 300, 0.001)
+}
+
+fn envelope(number: u8, length: usize, rating: f64) -> Envelope {
     let ttl = Duration::from_secs(50);
     let draft =
-        crate::envelope::Draft::new(NOW, ttl, Topic::new([number; 4]), vec![number; 40]).unwrap();
+        crate::envelope::Draft::new(NOW, ttl, Topic::new([number; 4]), vec![number; length])
+            .unwrap();
     let work = draft.work_for(Rating::new(rating).unwrap());
     let nonce = draft.search().find(0..u64::MAX, work).unwrap();
     draft.seal(nonce)
@@ -316,4 +326,110 @@ fn outputs_that_were_dropped_come_with_the_next_step() {
     let mut node = Node::new(Config::default(), [7; 32]);
     drop(node.handle(NOW, Input::Connected { peer: ALICE, direction: Direction::Inbound }));
     assert_eq!(node.handle(NOW, Input::Timeout).len(), 1);
+}
+
+#[test]
+fn answers_to_our_packets_draw_on_no_budget_of_their_number() {
+    let mut node = Node::new(config(), [7; 32]);
+    step(&mut node, Input::Connected { peer: BOB, direction: Direction::Inbound });
+    receive(&mut node, NOW, BOB, code::STATUS, &status(0.0, true));
+    for number in 0..100 {
+        let outputs: Vec<_> = node.publish(NOW, letter(number)).unwrap().collect();
+        let packet = sent_to(&outputs, BOB, code::MESSAGES).remove(0);
+        let batch = packet::encode_acknowledgement(&keccak256(&packet));
+        let outputs = receive(&mut node, NOW, BOB, code::BATCH_ACKNOWLEDGED, &batch);
+        assert!(matches!(outputs[..], [Output::Event(Event::Acknowledged { .. })]), "{outputs:?}");
+    }
+}
+
+#[test]
+fn an_envelope_that_is_known_draws_on_the_budget_of_bytes_alone() {
+    let one = Budget { per_second: 1, burst: 1 };
+    let budgets = Budgets { envelopes: one, ..Budgets::default() };
+    let mut node = Node::new(Config { budgets: Some(budgets), ..config() }, [7; 32]);
+    step(&mut node, Input::Connected { peer: ALICE, direction: Direction::Inbound });
+    receive(&mut node, NOW, ALICE, code::STATUS, &status(0.0, false));
+    let mut throttled = |number| {
+        let packet = packet_of(&[letter(number)]);
+        let outputs = receive(&mut node, NOW, ALICE, code::MESSAGES, &packet);
+        outputs.iter().any(|output| matches!(output, Output::Throttle(..)))
+    };
+    assert_eq!([1, 1, 1, 1, 2].map(&mut throttled), [false, false, false, false, true]);
+}
+
+#[test]
+fn a_better_envelope_waits_behind_little_where_a_peer_is_slow() {
+    let mut node = node_with(Config { budgets: None, ..config() }, &[BOB]);
+    for number in 0..255 {
+        let _ = node.publish(NOW, envelope(number, 8_000, 0.001)).map(Iterator::count);
+    }
+    // The peer takes 32 KiB a second.
+    let mut now = NOW;
+    let mut reads_on = |node: &mut Node| {
+        now = now.saturating_add(Duration::from_millis(100));
+        let bytes = node.peers().map(|peer| peer.unwritten).sum::<usize>().min(3_277);
+        node.handle(now, Input::Written { peer: BOB, bytes }).collect::<Vec<_>>()
+    };
+    for _ in 0..80 {
+        reads_on(&mut node);
+    }
+    let better = letter_rated(255, 0.1);
+    let sent = Output::Event(Event::Sent { hash: better.hash(), to: BOB });
+    assert!(node.publish(after(8_000), better).is_ok());
+    let tenths = (1..).find(|_| reads_on(&mut node).contains(&sent)).unwrap();
+    assert!(tenths < 20, "{tenths} tenths of a second");
+}
+
+#[test]
+fn more_is_demanded_while_the_pool_is_nearly_full_and_less_afterwards() {
+    let peers: Vec<_> = (1..6).map(PeerId::new).collect();
+    // Each brings what it may.
+    let fill = |node: &mut Node| {
+        let outputs = (0..60).flat_map(|number| {
+            let from = peers[usize::from(number) % peers.len()];
+            receive(node, NOW, from, code::MESSAGES, &packet_of(&[large_letter(number)]))
+        });
+        sent_to(&outputs.collect::<Vec<_>>(), BOB, code::MIN_RATING)
+    };
+    let config = Config { pool_bytes: 30 * 700, ..config() };
+    let mut node = node_with(config, &peers);
+    let announced = fill(&mut node);
+    let raised = node.min_rating();
+    assert!(raised.as_f64() >= 2.0 * config.min_rating.as_f64(), "{raised:?}");
+    assert_eq!(announced, [packet::encode_min_rating(raised)]);
+    assert!(node.advised_rating() >= raised);
+
+    // All has expired; the demand halves every ten seconds, without being asked to.
+    let mut now = after(51_000);
+    for _ in 0..20 {
+        let _ = node.handle(now, Input::Timeout).count();
+        for peer in &peers {
+            let written = Input::Written { peer: *peer, bytes: usize::MAX };
+            let _ = node.handle(now, written).count();
+        }
+        now = node.poll_timeout().unwrap_or(now);
+    }
+    assert_eq!(node.min_rating(), config.min_rating);
+    assert_eq!(node.advised_rating(), config.min_rating);
+
+    let mut unguarded = node_with(Config { guarded: false, ..config }, &peers);
+    assert_eq!(fill(&mut unguarded), Vec::<Vec<u8>>::new());
+}
+
+#[test]
+fn b9_who_goes_on_below_the_demand_is_cut_once_it_was_told() {
+    let mut node = node_with(config(), &[ALICE]);
+    let raised = Rating::new(1_000.0).unwrap();
+    let _ = node.set_min_rating(NOW, raised).count();
+    let flood = |node: &mut Node, now| {
+        let outputs = (0..60).flat_map(|number| {
+            receive(node, now, ALICE, code::MESSAGES, &packet_of(&[letter(number)]))
+        });
+        let cut = Output::Disconnect(ALICE, Violation::Nuisance);
+        outputs.filter(|output| *output == cut).count()
+    };
+    assert_eq!(flood(&mut node, after(9_000)), 0);
+    let mut node = node_with(config(), &[ALICE]);
+    let _ = node.set_min_rating(NOW, raised).count();
+    assert_eq!(flood(&mut node, after(10_000)), 1);
 }

@@ -202,7 +202,8 @@ impl Driver {
     }
 
     fn outlook(&self) -> Outlook {
-        Outlook { own: self.node.min_rating(), peers: self.node.peers().collect() }
+        let (own, advised) = (self.node.min_rating(), self.node.advised_rating());
+        Outlook { own, advised, peers: self.node.peers().collect() }
     }
 
     fn publish(&mut self, ready: Ready) {

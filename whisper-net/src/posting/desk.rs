@@ -48,6 +48,8 @@ struct Tracked {
 pub(crate) struct Outlook {
     /// The least rating that this node takes.
     pub(crate) own: Rating,
+    /// What an envelope should be rated to find a place.
+    pub(crate) advised: Rating,
     pub(crate) peers: Vec<PeerInfo>,
 }
 
@@ -272,7 +274,7 @@ impl Outlook {
         demands.sort_unstable();
         let least = *demands.first()?;
         let half = *demands.get(demands.len().saturating_sub(1) / 2)?;
-        let target = order.parcel.target.unwrap_or(half.max(self.own));
+        let target = order.parcel.target.unwrap_or(half.max(self.advised));
         let left_out = takers.iter().filter(|peer| peer.min_rating > target);
         let left_out = left_out.map(|peer| peer.peer).collect();
         Some(Choice { lowest: least.max(self.own), target, left_out })

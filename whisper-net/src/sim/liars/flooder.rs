@@ -6,19 +6,19 @@ use std::time::Duration;
 use chacha20::ChaCha20Rng;
 use rand_core::Rng;
 use rand_core::SeedableRng;
-use whisper_core::envelope::Draft;
 use whisper_core::envelope::Envelope;
 use whisper_core::node::Input;
 use whisper_core::node::Output;
 use whisper_core::packet;
 use whisper_core::packet::code;
 use whisper_core::pow::Rating;
+use whisper_core::pow::Search;
+use whisper_core::rlp::Writer;
 use whisper_core::time::Timestamp;
 use whisper_core::topic::Topic;
 
 use super::Victims;
 use crate::sim::Actor;
-use crate::sim::sealed;
 
 /// What a [`Flooder`] sends.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -61,9 +61,9 @@ impl Flooder {
         let mut data = vec![0; self.flood.data];
         self.rng.fill_bytes(&mut data);
         let topic = Topic::random(&mut self.rng);
-        let draft = Draft::new(now, self.flood.ttl, topic, data).ok()?;
+        let envelope = forge(now, self.flood.ttl, topic, &data, self.flood.target)?;
         self.made += 1;
-        Some(Arc::new(sealed(draft, self.flood.target)))
+        Some(Arc::new(envelope))
     }
 
     fn attack(&mut self, now: Timestamp) -> Vec<Output> {
@@ -92,6 +92,32 @@ impl Actor for Flooder {
     fn poll_timeout(&self) -> Option<Timestamp> {
         self.due.filter(|_| !self.victims.0.is_empty())
     }
+}
+
+/// An envelope as no [`Draft`](whisper_core::envelope::Draft) makes it: with any lifetime.
+fn forge(
+    now: Timestamp,
+    ttl: Duration,
+    topic: Topic,
+    data: &[u8],
+    target: Rating,
+) -> Option<Envelope> {
+    let ttl = ttl.as_secs();
+    let write = |list: &mut Writer| {
+        list.uint(now.as_secs() + ttl).uint(ttl).bytes(topic.as_bytes()).bytes(data);
+    };
+    let mut prefix = Writer::new();
+    prefix.list(write);
+    let search = Search::new(prefix.as_bytes());
+    // The largest size that anybody rates by.
+    let work = target.work_for(prefix.as_bytes().len() + 10, ttl);
+    let nonce = search.find(0..u64::MAX, work)?;
+    let mut whole = Writer::new();
+    whole.list(|list| {
+        write(list);
+        list.uint(nonce);
+    });
+    Envelope::decode(whole.as_bytes()).ok()
 }
 
 /// How often it sends.

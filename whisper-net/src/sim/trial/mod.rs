@@ -176,7 +176,7 @@ fn demanded(node: &Node) -> Rating {
         node.peers().filter(|peer| peer.ready).map(|peer| peer.min_rating).collect();
     peers.sort_unstable();
     let median = peers.get(peers.len().saturating_sub(1) / 2).copied().unwrap_or_default();
-    median.max(node.min_rating())
+    median.max(node.advised_rating())
 }
 
 const SECOND: Duration = Duration::from_secs(1);
