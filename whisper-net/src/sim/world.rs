@@ -45,16 +45,23 @@ pub struct World {
 }
 
 impl World {
-    /// An empty world, where packets take up to 300 ms and nothing else goes wrong.
+    /// What goes wrong unless told otherwise: packets take up to 300 ms.
+    pub const FAULTS: Faults = Faults {
+        latency: Duration::from_millis(1)..=Duration::from_millis(300),
+        cut: 0.0,
+        buffer: 256 * 1024,
+        redial: Duration::from_secs(1),
+    };
+
+    /// An empty world.
     pub fn new(seed: u64) -> Self {
-        let latency = Duration::from_millis(1)..=Duration::from_millis(300);
         Self {
             now: Timestamp::from_secs(1_600_000_000),
             stations: Vec::new(),
             agenda: Agenda::default(),
             links: Vec::new(),
             far_ends: Vec::new(),
-            faults: Faults { latency, ..Faults::default() },
+            faults: Self::FAULTS,
             rng: ChaCha20Rng::seed_from_u64(seed),
             records: Vec::new(),
             records_packets: false,

@@ -22,6 +22,7 @@ use super::Site;
 use super::What;
 use super::World;
 use super::sealed;
+use crate::memory::Faults;
 
 /// A network under attack: honest nodes that publish messages, and liars among their peers.
 ///
@@ -39,7 +40,7 @@ use super::sealed;
 /// assert!(outcome.delivered > 0.99);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Trial {
     /// What the run is drawn from.
     pub seed: u64,
@@ -49,6 +50,8 @@ pub struct Trial {
     pub degree: usize,
     /// How they are set.
     pub node: Config,
+    /// What goes wrong on connections.
+    pub faults: Faults,
     /// What they publish together.
     pub traffic: Traffic,
     /// How many liars there are.
@@ -80,6 +83,7 @@ impl Default for Trial {
             nodes: 24,
             degree: 8,
             node: Config::default(),
+            faults: World::FAULTS,
             traffic,
             liars: 8,
             reach: 3,
@@ -93,6 +97,7 @@ impl Trial {
     /// what is still on its way.
     pub fn run<A: Actor>(&self, mut liar: impl FnMut(u64) -> A) -> Outcome {
         let mut world = World::new(self.seed);
+        world.set_faults(self.faults.clone());
         let nodes: Vec<_> = (0..self.nodes).map(|_| world.add(self.node)).collect();
         world.connect_at_random(&nodes, self.degree);
         world.run(WARM_UP);

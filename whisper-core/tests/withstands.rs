@@ -1,0 +1,90 @@
+//! Whole networks under attack: the claims of the README, held by simulation.
+//!
+//! Ratings are scaled down so that proofs of work take a moment; what is compared stays in
+//! proportion. The pool is 256 KiB, and each attack brings at least ten times what it holds.
+
+use std::time::Duration;
+
+use whisper_core::node::Config;
+use whisper_core::pow::Rating;
+use whisper_net::memory::Faults;
+use whisper_net::sim::World;
+use whisper_net::sim::liars::Deaf;
+use whisper_net::sim::liars::Flood;
+use whisper_net::sim::liars::Flooder;
+use whisper_net::sim::liars::Rewrapper;
+use whisper_net::sim::trial::Outcome;
+use whisper_net::sim::trial::Trial;
+
+#[test]
+fn b10_two_day_envelopes_at_the_least_rating_push_out_no_message() {
+    let ttl = Duration::from_secs(172_800);
+    let flood = Flood { ttl, data: 60, target: rating(5e-5), per_second: 13 };
+    let guarded = trial(5e-5).run(|seed| Flooder::new(seed, flood));
+    withstands(&guarded);
+    assert_eq!(guarded.honest_cut, 0);
+    let bare = unguarded(5e-5).run(|seed| Flooder::new(seed, flood));
+    assert!(bare.delivered < 0.5, "the attack would work: {bare:?}");
+}
+
+#[test]
+fn b8_a_flood_at_the_least_rating_pushes_out_no_message() {
+    let ttl = Duration::from_secs(10);
+    let flood = Flood { ttl, data: 300, target: rating(1e-3), per_second: 51 };
+    let guarded = trial(1e-3).run(|seed| Flooder::new(seed, flood));
+    withstands(&guarded);
+    assert_eq!(guarded.honest_cut, 0);
+    let bare = unguarded(1e-3).run(|seed| Flooder::new(seed, flood));
+    assert!(bare.delivered < 0.6, "the attack would work: {bare:?}");
+}
+
+#[test]
+fn b11_small_and_short_lived_envelopes_that_are_rated_high_push_out_no_message() {
+    let ttl = Duration::from_secs(10);
+    let flood = Flood { ttl, data: 0, target: rating(1e-2), per_second: 200 };
+    let guarded = trial(1e-3).run(|seed| Flooder::new(seed, flood));
+    withstands(&guarded);
+    let bare = unguarded(1e-3).run(|seed| Flooder::new(seed, flood));
+    assert!(bare.delivered < 0.3, "the attack would work: {bare:?}");
+}
+
+#[test]
+fn b12_messages_in_ever_new_envelopes_push_out_no_message() {
+    let again = |_| Rewrapper::new(Duration::from_secs(50), rating(1e-3), 20);
+    withstands(&trial(1e-3).run(again));
+}
+
+#[test]
+fn d8_peers_that_read_nothing_hold_up_nobody_and_are_cut() {
+    // A socket takes little that is not read, so that it shows within the minute.
+    let faults = Faults { buffer: 4 * 1024, ..World::FAULTS };
+    let outcome = Trial { faults, ..trial(1e-3) }.run(|_| Deaf::default());
+    withstands(&outcome);
+    assert_eq!(outcome.liars_cut, 24);
+    assert_eq!(outcome.honest_cut, 0);
+}
+
+fn withstands(outcome: &Outcome) {
+    let Outcome { delivered, p99, most_pool_bytes, .. } = outcome;
+    assert!(*delivered >= 0.99, "{delivered} delivered");
+    assert!(*p99 <= Duration::from_secs(2), "99 of 100 within {p99:?}");
+    assert!(*most_pool_bytes <= POOL, "{most_pool_bytes} bytes");
+}
+
+/// 24 nodes of degree 8, eight liars with three victims each, for a minute.
+fn trial(min_rating: f64) -> Trial {
+    let node = Config { min_rating: rating(min_rating), pool_bytes: POOL, ..Config::default() };
+    Trial { node, ..Trial::default() }
+}
+
+fn unguarded(min_rating: f64) -> Trial {
+    let Trial { node, .. } = trial(min_rating);
+    let node = Config { guarded: false, budgets: None, ..node };
+    Trial { node, span: Duration::from_secs(30), ..trial(min_rating) }
+}
+
+fn rating(value: f64) -> Rating {
+    Rating::new(value).expect("a rating")
+}
+
+const POOL: usize = 256 * 1024;
