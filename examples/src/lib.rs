@@ -1,4 +1,6 @@
-//! What the programs share: how they start a node, and how they say what went wrong.
+//! What the programs share: how they start a node, say what went wrong, and draw what they found.
+
+pub mod chart;
 
 use std::net::SocketAddr;
 use std::path::Path;

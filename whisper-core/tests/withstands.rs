@@ -19,7 +19,7 @@ use whisper_net::sim::trial::Trial;
 #[test]
 fn b10_two_day_envelopes_at_the_least_rating_push_out_no_message() {
     let ttl = Duration::from_secs(172_800);
-    let flood = Flood { ttl, data: 60, target: rating(5e-5), per_second: 13 };
+    let flood = Flood { ttl, data: 60, target: rating(5e-5), per_second: 13, power: 100_000 };
     let guarded = trial(5e-5).run(|seed| Flooder::new(seed, flood));
     withstands(&guarded);
     assert_eq!(guarded.honest_cut, 0);
@@ -30,7 +30,7 @@ fn b10_two_day_envelopes_at_the_least_rating_push_out_no_message() {
 #[test]
 fn b8_a_flood_at_the_least_rating_pushes_out_no_message() {
     let ttl = Duration::from_secs(10);
-    let flood = Flood { ttl, data: 300, target: rating(1e-3), per_second: 51 };
+    let flood = Flood { ttl, data: 300, target: rating(1e-3), per_second: 51, power: 2_000 };
     let guarded = trial(1e-3).run(|seed| Flooder::new(seed, flood));
     withstands(&guarded);
     assert_eq!(guarded.honest_cut, 0);
@@ -41,7 +41,7 @@ fn b8_a_flood_at_the_least_rating_pushes_out_no_message() {
 #[test]
 fn b11_small_and_short_lived_envelopes_that_are_rated_high_push_out_no_message() {
     let ttl = Duration::from_secs(10);
-    let flood = Flood { ttl, data: 0, target: rating(1e-2), per_second: 200 };
+    let flood = Flood { ttl, data: 0, target: rating(1e-2), per_second: 200, power: 10_000 };
     let guarded = trial(1e-3).run(|seed| Flooder::new(seed, flood));
     withstands(&guarded);
     let bare = unguarded(1e-3).run(|seed| Flooder::new(seed, flood));
@@ -56,11 +56,11 @@ fn b12_messages_in_ever_new_envelopes_push_out_no_message() {
 
 #[test]
 fn d8_peers_that_read_nothing_hold_up_nobody_and_are_cut() {
-    // A socket takes little that is not read, so that it shows within the minute.
+    // A socket takes little that is not read, so that it shows in that time.
     let faults = Faults { buffer: 4 * 1024, ..World::FAULTS };
     let outcome = Trial { faults, ..trial(1e-3) }.run(|_| Deaf::default());
     withstands(&outcome);
-    assert_eq!(outcome.liars_cut, 24);
+    assert!(outcome.liars_cut >= 24, "each of them");
     assert_eq!(outcome.honest_cut, 0);
 }
 
@@ -71,16 +71,16 @@ fn withstands(outcome: &Outcome) {
     assert!(*most_pool_bytes <= POOL, "{most_pool_bytes} bytes");
 }
 
-/// 24 nodes of degree 8, eight liars with three victims each, for a minute.
+/// 24 nodes of degree 8, eight liars with three victims each, for half a minute.
 fn trial(min_rating: f64) -> Trial {
     let node = Config { min_rating: rating(min_rating), pool_bytes: POOL, ..Config::default() };
-    Trial { node, ..Trial::default() }
+    Trial { node, span: Duration::from_secs(30), ..Trial::default() }
 }
 
 fn unguarded(min_rating: f64) -> Trial {
     let Trial { node, .. } = trial(min_rating);
     let node = Config { guarded: false, budgets: None, ..node };
-    Trial { node, span: Duration::from_secs(30), ..trial(min_rating) }
+    Trial { node, span: Duration::from_secs(12), ..trial(min_rating) }
 }
 
 fn rating(value: f64) -> Rating {

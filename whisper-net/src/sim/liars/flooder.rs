@@ -1,5 +1,6 @@
 //! Sends more than anybody can hold.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +11,9 @@ use whisper_core::envelope::Envelope;
 use whisper_core::node::Input;
 use whisper_core::node::Output;
 use whisper_core::packet;
+use whisper_core::packet::Status;
 use whisper_core::packet::code;
+use whisper_core::peer::PeerId;
 use whisper_core::pow::Rating;
 use whisper_core::pow::Search;
 use whisper_core::rlp::Writer;
@@ -27,21 +30,27 @@ pub struct Flood {
     pub ttl: Duration,
     /// How much data one carries, in bytes.
     pub data: usize,
-    /// What one is rated.
+    /// What one is rated, or more while a victim demands more.
     pub target: Rating,
-    /// How many a second.
+    /// How many a second, if it can afford them.
     pub per_second: u32,
+    /// How many tries a second it can make.
+    pub power: u64,
 }
 
 /// Makes valid envelopes as fast as it is told to and sends each to everybody it is connected with.
+/// It pays what its victims demand, as long as it can.
 #[derive(Debug)]
 pub struct Flooder {
     flood: Flood,
     victims: Victims,
     rng: ChaCha20Rng,
     due: Option<Timestamp>,
-    /// Thousandths of an envelope that are left over from the last time.
-    rest: u64,
+    demanded: BTreeMap<PeerId, Rating>,
+    /// Thousandths of an envelope that it may still make.
+    envelopes: u64,
+    /// Tries that it may still make; it goes into debt by one envelope.
+    tries: f64,
     made: u64,
 }
 
@@ -49,7 +58,16 @@ impl Flooder {
     /// One that sends `flood`, with contents from a seed, once somebody is connected.
     pub fn new(seed: u64, flood: Flood) -> Self {
         let rng = ChaCha20Rng::seed_from_u64(seed);
-        Self { flood, victims: Victims::default(), rng, due: None, rest: 0, made: 0 }
+        Self {
+            flood,
+            victims: Victims::default(),
+            rng,
+            due: None,
+            demanded: BTreeMap::new(),
+            envelopes: 0,
+            tries: 0.0,
+            made: 0,
+        }
     }
 
     /// How many envelopes it has made.
@@ -57,19 +75,69 @@ impl Flooder {
         self.made
     }
 
-    fn make(&mut self, now: Timestamp) -> Option<Arc<Envelope>> {
+    /// Listens to what its victims demand.
+    fn listen(&mut self, input: &Input<'_>) {
+        match *input {
+            Input::Received { peer, code: code::STATUS, payload } => {
+                let status = Status::decode(payload);
+                self.demanded.extend(status.map(|status| (peer, status.min_rating)));
+            }
+            Input::Received { peer, code: code::MIN_RATING, payload } => {
+                self.demanded.extend(packet::decode_min_rating(payload).map(|min| (peer, min)));
+            }
+            Input::Disconnected(peer) => {
+                self.demanded.remove(&peer);
+            }
+            _ => {}
+        }
+    }
+
+    /// As many as it may make and can afford by now.
+    fn make_all(&mut self, now: Timestamp) -> Vec<Arc<Envelope>> {
+        let demanded = self.demanded.values().copied().max().unwrap_or_default();
+        let target = self.flood.target.max(demanded);
+        self.envelopes += u64::from(self.flood.per_second) * TICK.as_millis() as u64;
+        self.tries += self.flood.power as f64 * TICK.as_secs_f64();
+        let mut made = Vec::new();
+        while self.envelopes >= 1_000 && self.tries >= 0.0 {
+            let Some((envelope, tries)) = self.make(now, target) else { break };
+            self.envelopes -= 1_000;
+            self.tries -= tries;
+            made.push(Arc::new(envelope));
+        }
+        // What it could not afford it does not catch up on.
+        self.envelopes %= 1_000;
+        self.tries = self.tries.min(self.flood.power as f64);
+        self.made += made.len() as u64;
+        made
+    }
+
+    /// An envelope as no [`Draft`](whisper_core::envelope::Draft) makes it, with any lifetime, and the
+    /// tries that it takes on average.
+    fn make(&mut self, now: Timestamp, target: Rating) -> Option<(Envelope, f64)> {
         let mut data = vec![0; self.flood.data];
         self.rng.fill_bytes(&mut data);
-        let topic = Topic::random(&mut self.rng);
-        let envelope = forge(now, self.flood.ttl, topic, &data, self.flood.target)?;
-        self.made += 1;
-        Some(Arc::new(envelope))
+        let (topic, ttl) = (Topic::random(&mut self.rng), self.flood.ttl.as_secs());
+        let write = |list: &mut Writer| {
+            list.uint(now.as_secs() + ttl).uint(ttl).bytes(topic.as_bytes()).bytes(&data);
+        };
+        let mut prefix = Writer::new();
+        prefix.list(write);
+        let search = Search::new(prefix.as_bytes());
+        // The largest size that anybody rates by.
+        let work = target.work_for(prefix.as_bytes().len() + 10, ttl);
+        let nonce = search.find(0..u64::MAX, work)?;
+        let mut whole = Writer::new();
+        whole.list(|list| {
+            write(list);
+            list.uint(nonce);
+        });
+        let envelope = Envelope::decode(whole.as_bytes()).ok()?;
+        Some((envelope, work.expected_tries()))
     }
 
     fn attack(&mut self, now: Timestamp) -> Vec<Output> {
-        let due = self.rest + u64::from(self.flood.per_second) * TICK.as_millis() as u64;
-        self.rest = due % 1_000;
-        let envelopes: Vec<_> = (0..due / 1_000).filter_map(|_| self.make(now)).collect();
+        let envelopes = self.make_all(now);
         if envelopes.is_empty() {
             return Vec::new();
         }
@@ -81,6 +149,7 @@ impl Flooder {
 impl Actor for Flooder {
     fn handle(&mut self, now: Timestamp, input: Input<'_>) -> Vec<Output> {
         let mut outputs = self.victims.follow(&input);
+        self.listen(&input);
         let due = *self.due.get_or_insert(now.saturating_add(TICK));
         if due <= now {
             self.due = Some(now.saturating_add(TICK));
@@ -92,32 +161,6 @@ impl Actor for Flooder {
     fn poll_timeout(&self) -> Option<Timestamp> {
         self.due.filter(|_| !self.victims.0.is_empty())
     }
-}
-
-/// An envelope as no [`Draft`](whisper_core::envelope::Draft) makes it: with any lifetime.
-fn forge(
-    now: Timestamp,
-    ttl: Duration,
-    topic: Topic,
-    data: &[u8],
-    target: Rating,
-) -> Option<Envelope> {
-    let ttl = ttl.as_secs();
-    let write = |list: &mut Writer| {
-        list.uint(now.as_secs() + ttl).uint(ttl).bytes(topic.as_bytes()).bytes(data);
-    };
-    let mut prefix = Writer::new();
-    prefix.list(write);
-    let search = Search::new(prefix.as_bytes());
-    // The largest size that anybody rates by.
-    let work = target.work_for(prefix.as_bytes().len() + 10, ttl);
-    let nonce = search.find(0..u64::MAX, work)?;
-    let mut whole = Writer::new();
-    whole.list(|list| {
-        write(list);
-        list.uint(nonce);
-    });
-    Envelope::decode(whole.as_bytes()).ok()
 }
 
 /// How often it sends.

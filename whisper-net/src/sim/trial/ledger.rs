@@ -19,6 +19,7 @@ pub(super) struct Ledger {
     sent: BTreeMap<[u8; 32], Timestamp>,
     ttl: Duration,
     seen: BTreeSet<(Site, [u8; 32])>,
+    arrived: BTreeMap<[u8; 32], usize>,
     delays: Vec<Duration>,
     tries: f64,
     most_pool_bytes: usize,
@@ -33,6 +34,7 @@ impl Ledger {
             ttl,
             sent: BTreeMap::new(),
             seen: BTreeSet::new(),
+            arrived: BTreeMap::new(),
             delays: Vec::new(),
             tries: 0.0,
             most_pool_bytes: 0,
@@ -51,6 +53,7 @@ impl Ledger {
         let Some(sent) = self.sent.get(hash.as_bytes()) else { return };
         if self.seen.insert((site, *hash.as_bytes())) {
             self.delays.push(at.saturating_since(*sent));
+            *self.arrived.entry(*hash.as_bytes()).or_default() += 1;
         }
     }
 
@@ -81,8 +84,15 @@ impl Ledger {
             }
         }
         let due = self.sent.values().filter(|sent| counts(**sent)).count() * nodes.len();
+        let old = self.sent.iter().filter(|(_, at)| now.saturating_since(**at) >= SETTLED);
+        let (mut arrived, mut expected) = (0, 0);
+        for (hash, _) in old {
+            arrived += self.arrived.get(hash).copied().unwrap_or_default();
+            expected += nodes.len().saturating_sub(1);
+        }
         Sample {
             pool_bytes,
+            delivered: share(arrived, expected),
             honest_share: share(honest, all),
             kept: share(kept, due),
             demanded: nodes.iter().map(|node| node.min_rating()).max().unwrap_or_default(),

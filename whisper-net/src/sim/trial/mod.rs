@@ -10,6 +10,7 @@ use whisper_core::node::Config;
 use whisper_core::node::Event;
 use whisper_core::node::Node;
 use whisper_core::pow::Rating;
+use whisper_core::time::Timestamp;
 use whisper_core::topic::Topic;
 
 pub use self::outcome::Outcome;
@@ -60,6 +61,8 @@ pub struct Trial {
     pub reach: usize,
     /// How long the attack lasts.
     pub span: Duration,
+    /// How long a liar that was cut stays away, until it comes back as somebody else.
+    pub returns: Duration,
 }
 
 /// What honest nodes publish, each as well rated as its node and most neighbours demand.
@@ -88,6 +91,7 @@ impl Default for Trial {
             liars: 8,
             reach: 3,
             span: Duration::from_secs(60),
+            returns: Duration::from_secs(5),
         }
     }
 }
@@ -108,7 +112,8 @@ impl Trial {
                 world.connect(site, nodes[(number * self.reach + victim) % nodes.len()]);
             }
         }
-        let mut run = Run { trial: self, world, nodes, ledger: Ledger::new(self.traffic.ttl) };
+        let ledger = Ledger::new(self.traffic.ttl);
+        let mut run = Run { trial: self, world, nodes, ledger, away: Vec::new() };
         let samples = (0..self.span.as_secs()).map(|_| run.second()).collect();
         for _ in 0..COOL_DOWN.as_secs() {
             run.world.run(SECOND);
@@ -124,11 +129,14 @@ struct Run<'a> {
     world: World,
     nodes: Vec<Site>,
     ledger: Ledger,
+    /// Liars that were cut: when they come back, who they are, and to whom.
+    away: Vec<(Timestamp, Site, Site)>,
 }
 
 impl Run<'_> {
     /// Lets a second pass, and looks at what it brought.
     fn second(&mut self) -> Sample {
+        self.let_them_return();
         let messages = self.trial.traffic.per_second;
         for _ in 0..messages {
             self.publish();
@@ -139,6 +147,14 @@ impl Run<'_> {
         }
         self.observe();
         self.ledger.sample(&self.world, &self.nodes)
+    }
+
+    fn let_them_return(&mut self) {
+        let now = self.world.now();
+        let (due, away) = self.away.drain(..).partition(|(due, ..)| *due <= now);
+        self.away = away;
+        let due: Vec<(Timestamp, Site, Site)> = due;
+        due.into_iter().for_each(|(_, liar, victim)| self.world.connect(liar, victim));
     }
 
     fn publish(&mut self) {
@@ -164,9 +180,13 @@ impl Run<'_> {
                     self.ledger.admitted(site, envelope.hash(), at);
                 }
                 What::Cut(peer, _) => {
-                    let honest = self.nodes.contains(&self.world.far_end(peer));
+                    let other = self.world.far_end(peer);
+                    let honest = self.nodes.contains(&other);
                     if self.nodes.contains(&site) {
                         self.ledger.cut(honest);
+                    }
+                    if !honest {
+                        self.away.push((at.saturating_add(self.trial.returns), other, site));
                     }
                 }
                 _ => {}

@@ -32,6 +32,8 @@ pub struct Outcome {
 pub struct Sample {
     /// The most that one pool holds, in bytes.
     pub pool_bytes: usize,
+    /// The share of deliveries that were made, of messages published three seconds ago or earlier.
+    pub delivered: f64,
     /// What honest messages hold of all pools: 1 is all.
     pub honest_share: f64,
     /// Of the messages that are alive and have been so for three seconds, the share that is in the
