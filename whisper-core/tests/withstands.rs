@@ -19,12 +19,12 @@ use whisper_net::sim::trial::Trial;
 #[test]
 fn b10_two_day_envelopes_at_the_least_rating_push_out_no_message() {
     let ttl = Duration::from_secs(172_800);
-    let flood = Flood { ttl, data: 60, target: rating(5e-5), per_second: 13, power: 100_000 };
+    let flood = Flood { ttl, data: 60, target: rating(5e-5), per_second: 26, power: 100_000 };
     let guarded = trial(5e-5).run(|seed| Flooder::new(seed, flood));
     withstands(&guarded);
     assert_eq!(guarded.honest_cut, 0);
     let bare = unguarded(5e-5).run(|seed| Flooder::new(seed, flood));
-    assert!(bare.delivered < 0.5, "the attack would work: {bare:?}");
+    assert!(bare.delivered < 0.5, "the attack would work: {} delivered", bare.delivered);
 }
 
 #[test]
@@ -35,7 +35,7 @@ fn b8_a_flood_at_the_least_rating_pushes_out_no_message() {
     withstands(&guarded);
     assert_eq!(guarded.honest_cut, 0);
     let bare = unguarded(1e-3).run(|seed| Flooder::new(seed, flood));
-    assert!(bare.delivered < 0.6, "the attack would work: {bare:?}");
+    assert!(bare.delivered < 0.6, "the attack would work: {} delivered", bare.delivered);
 }
 
 #[test]
@@ -45,7 +45,7 @@ fn b11_small_and_short_lived_envelopes_that_are_rated_high_push_out_no_message()
     let guarded = trial(1e-3).run(|seed| Flooder::new(seed, flood));
     withstands(&guarded);
     let bare = unguarded(1e-3).run(|seed| Flooder::new(seed, flood));
-    assert!(bare.delivered < 0.3, "the attack would work: {bare:?}");
+    assert!(bare.delivered < 0.3, "the attack would work: {} delivered", bare.delivered);
 }
 
 #[test]
@@ -80,7 +80,7 @@ fn trial(min_rating: f64) -> Trial {
 fn unguarded(min_rating: f64) -> Trial {
     let Trial { node, .. } = trial(min_rating);
     let node = Config { guarded: false, budgets: None, ..node };
-    Trial { node, span: Duration::from_secs(12), ..trial(min_rating) }
+    Trial { node, span: Duration::from_secs(15), ..trial(min_rating) }
 }
 
 fn rating(value: f64) -> Rating {
