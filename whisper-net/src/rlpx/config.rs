@@ -83,7 +83,8 @@ pub struct Limits {
     pub max_inbound: usize,
     /// Such peers from one network: 24 bits of an IPv4 address, 48 of an IPv6 one.
     pub max_per_network: usize,
-    /// Connections that others have opened and whose handshake is not over.
+    /// Connections that others have opened and whose handshake is not over. One more, and the oldest
+    /// is closed.
     pub max_handshakes: usize,
     /// Addresses to dial.
     pub max_addresses: usize,
@@ -99,7 +100,7 @@ impl Default for Limits {
             max_peers: 64,
             max_inbound: 43,
             max_per_network: 8,
-            max_handshakes: 50,
+            max_handshakes: 128,
             max_addresses: 256,
             // go-ethereum's default for a Whisper packet.
             max_packet: 1 << 20,

@@ -6,24 +6,22 @@ use std::io::ErrorKind;
 use std::net::Ipv4Addr;
 use std::net::Ipv6Addr;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::net::TcpStream;
-use tokio::sync::OwnedSemaphorePermit;
-use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use super::config::RlpxConfig;
 use super::limits::AddressThrottle;
+use super::lobby::Lobby;
+use super::lobby::Place;
 
 /// Takes connections in, or none at all.
 pub(super) struct Listener {
     socket: Option<TcpListener>,
     throttle: AddressThrottle,
-    /// Places for handshakes.
-    places: Arc<Semaphore>,
+    lobby: Lobby,
 }
 
 impl Listener {
@@ -37,8 +35,7 @@ impl Listener {
         };
         let limits = &config.limits;
         let throttle = AddressThrottle::new(config.timing.address, limits.exempt_local);
-        let places = limits.max_handshakes.min(Semaphore::MAX_PERMITS);
-        Ok(Self { socket, throttle, places: Arc::new(Semaphore::new(places)) })
+        Ok(Self { socket, throttle, lobby: Lobby::new(limits.max_handshakes) })
     }
 
     /// The address as others may use it: an unspecified one stands for this machine.
@@ -53,17 +50,14 @@ impl Listener {
         Some(address)
     }
 
-    /// The next connection, and the place that its handshake takes. Where there is no place, others
-    /// wait in the kernel; who comes too often is closed without a word.
-    pub(super) async fn accept(&mut self) -> (TcpStream, OwnedSemaphorePermit) {
+    /// The next connection, and the place that its handshake takes. Who comes too often is closed
+    /// without a word.
+    pub(super) async fn accept(&mut self) -> (TcpStream, Place) {
         let Some(socket) = &self.socket else { return pending().await };
         loop {
-            let Ok(place) = Arc::clone(&self.places).acquire_owned().await else {
-                return pending().await;
-            };
             match socket.accept().await {
                 Ok((stream, from)) if self.throttle.admits(Instant::now(), from.ip()) => {
-                    return (stream, place);
+                    return (stream, self.lobby.enter());
                 }
                 Ok(_) => {}
                 Err(error) => {

@@ -82,10 +82,13 @@ impl Manager {
         loop {
             let due = self.dialler.next_due();
             tokio::select! {
-                (socket, place) = self.listener.accept() => {
+                (socket, mut place) = self.listener.accept() => {
                     let shared = self.shared.clone();
                     self.tasks.spawn(async move {
-                        let opened = shared.context.answer(socket).await;
+                        let opened = tokio::select! {
+                            opened = shared.context.answer(socket) => opened,
+                            () = place.lost() => Err(OpeningError::Crowded),
+                        };
                         drop(place);
                         shared.live(opened, None).await;
                         None

@@ -23,6 +23,7 @@ mod dialler;
 mod enode;
 mod limits;
 mod listener;
+mod lobby;
 mod manager;
 mod opening;
 mod reader;

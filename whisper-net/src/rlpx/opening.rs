@@ -234,6 +234,8 @@ pub(super) enum OpeningError {
     Refused(Reason),
     #[error("handshake and Hello took too long")]
     TimedOut,
+    #[error("others came meanwhile, and it has stood longest")]
+    Crowded,
     #[error(transparent)]
     Handshake(#[from] HandshakeError),
     #[error(transparent)]

@@ -74,10 +74,10 @@ async fn who_comes_too_often_is_closed_without_a_byte() {
 }
 
 #[tokio::test]
-async fn d8_slow_handshakes_hold_up_nobody_for_longer_than_they_may_take() {
+async fn d8_slow_handshakes_hold_up_nobody() {
     let mut slow = config(1);
     slow.limits.max_handshakes = 2;
-    slow.timing.handshake = Duration::from_millis(300);
+    slow.timing.handshake = Duration::from_secs(3_600);
     let mut node = End::with(slow).await;
     let mut idlers = Vec::new();
     for _ in 0..8 {

@@ -1,5 +1,7 @@
 //! A peer made of the pure wire and a plain socket, which can do what a transport never would.
 
+use std::io;
+
 use tokio::io::AsyncReadExt;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
@@ -36,17 +38,22 @@ pub(crate) async fn dial(node: &Enode) -> TcpStream {
 impl Raw {
     /// As far as the handshake leads.
     pub(crate) async fn shake_hands(node: &Enode, own: &Identity) -> Self {
+        Self::try_to_shake_hands(node, own).await.expect("an answer")
+    }
+
+    /// The same, with a node that may hang up.
+    pub(crate) async fn try_to_shake_hands(node: &Enode, own: &Identity) -> io::Result<Self> {
         let mut socket = dial(node).await;
         let mut rng = rng();
         let waiting = handshake::initiate(own, &node.public_key(), &mut rng);
-        socket.write_all(waiting.auth()).await.expect("it listens");
+        socket.write_all(waiting.auth()).await?;
         let mut ack = vec![0; 2];
-        socket.read_exact(&mut ack).await.expect("an answer");
+        socket.read_exact(&mut ack).await?;
         let size = Message::Ack.remaining([ack[0], ack[1]]).expect("an answer");
         ack.resize(size + 2, 0);
-        socket.read_exact(&mut ack[2..]).await.expect("an answer");
+        socket.read_exact(&mut ack[2..]).await?;
         let (egress, ingress) = waiting.receive(&ack).expect("an answer");
-        Self { socket, egress, ingress, key: own.public_key().to_bytes() }
+        Ok(Self { socket, egress, ingress, key: own.public_key().to_bytes() })
     }
 
     /// A peer that has said a good Hello and read the other's.
