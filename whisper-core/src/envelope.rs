@@ -95,6 +95,15 @@ impl Draft {
         Envelope::new(self, nonce, work, EnvelopeHash(keccak256(writer.as_bytes())))
     }
 
+    /// Searches until it is rated `target` or above, and closes the draft: `2^work` tries on average.
+    /// For work that takes a moment; who must be able to stop takes [`Draft::search`].
+    pub fn seal_rated(self, target: Rating) -> Envelope {
+        let work = self.work_for(target);
+        // That no nonce does it has no probability worth a type.
+        let nonce = self.search().find(0..u64::MAX, work).unwrap_or_default();
+        self.seal(nonce)
+    }
+
     /// How long it will live.
     pub const fn ttl(&self) -> Duration {
         Duration::from_secs(self.ttl as u64)

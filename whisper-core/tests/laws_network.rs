@@ -23,7 +23,6 @@ use whisper_net::sim::What;
 use whisper_net::sim::World;
 use whisper_net::sim::liars::Babbler;
 use whisper_net::sim::liars::Deaf;
-use whisper_net::sim::sealed;
 
 const NODES: usize = 8;
 const POOL: usize = 32 * 1024;
@@ -107,7 +106,7 @@ impl Life {
                 let draft = Draft::new(now, ttl, topic(number), data).expect("a good draft");
                 let target = world.node(nodes[at]).map_or(Rating::ZERO, Node::advised_rating);
                 // It may be refused: the pool may be full of better ones, or the topic unwanted.
-                let _ = world.publish(nodes[at], sealed(draft, target));
+                let _ = world.publish(nodes[at], draft.seal_rated(target));
             }
             Act::Connect(one, other) if one != other => world.connect(nodes[one], nodes[other]),
             Act::Connect(..) => {}

@@ -20,7 +20,6 @@ use whisper_net::sim::Site;
 use whisper_net::sim::What;
 use whisper_net::sim::World;
 use whisper_net::sim::for_each_seed;
-use whisper_net::sim::sealed;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -248,7 +247,7 @@ fn publish(world: &mut World, author: Site, number: u32) -> EnvelopeHash {
     let topic = Topic::new(number.to_be_bytes());
     let draft = Draft::new(world.time_at(author), 50 * SECOND, topic, vec![0; 60]);
     // Nine seconds ahead must still be enough.
-    let envelope = sealed(draft.expect("a good draft"), rating(0.002));
+    let envelope = draft.expect("a good draft").seal_rated(rating(0.002));
     world.publish(author, envelope).expect("a good envelope is taken")
 }
 

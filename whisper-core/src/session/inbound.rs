@@ -25,6 +25,7 @@ use super::engine::Change;
 use super::engine::MAX_SESSIONS;
 use super::engine::Sessions;
 use super::invitation::Invitation;
+use super::invitation::is_invitation;
 use super::keys::Keys;
 use super::seed::Session;
 use super::watch::Candidate;
@@ -66,6 +67,26 @@ impl Sessions {
         }
         self.evict(session, &mut change);
         Ok(self.step(change))
+    }
+
+    /// Takes whatever an envelope holds: a message of a session, or an invitation for this identity.
+    /// Nothing, if it is not for us.
+    ///
+    /// For programs without an [`Inbox`](crate::inbox::Inbox), which tries each key once for all that
+    /// wants it.
+    pub fn take_in(
+        &mut self,
+        now: Timestamp,
+        envelope: &Envelope,
+        rng: &mut impl CryptoRng,
+    ) -> Vec<SessionOutput> {
+        if let Ok(outputs) = self.open(now, envelope, rng) {
+            return outputs;
+        }
+        let message = Message::open_as(envelope.data(), &self.identity.0).ok();
+        let invitation = message.filter(|message| is_invitation(message.payload()));
+        let received = invitation.and_then(|message| self.receive(now, &message).ok());
+        received.unwrap_or_default()
     }
 
     /// Opens an envelope as a session message.

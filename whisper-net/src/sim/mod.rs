@@ -12,7 +12,7 @@
 //! use whisper_core::node::{Config, Event};
 //! use whisper_core::pow::Rating;
 //! use whisper_core::topic::Topic;
-//! use whisper_net::sim::{What, World, sealed};
+//! use whisper_net::sim::{What, World};
 //!
 //! let mut world = World::new(7);
 //! let nodes: Vec<_> = (0..8).map(|_| world.add(Config::default())).collect();
@@ -22,7 +22,7 @@
 //! let now = world.time_at(nodes[0]);
 //! let draft = Draft::new(now, Duration::from_secs(50), Topic::new(*b"news"), vec![7; 100])?;
 //! let target = Rating::new(0.3)?;
-//! world.publish(nodes[0], sealed(draft, target))?;
+//! world.publish(nodes[0], draft.seal_rated(target))?;
 //! world.run(Duration::from_secs(5));
 //!
 //! let admitted = |what: &What| matches!(what, What::Told(Event::Admitted { .. }));
@@ -43,21 +43,9 @@ mod station;
 pub mod trial;
 mod world;
 
-use whisper_core::envelope::Draft;
-use whisper_core::envelope::Envelope;
-use whisper_core::pow::Rating;
-
 pub use self::actor::Actor;
 pub use self::record::Record;
 pub use self::record::What;
 pub use self::seeds::for_each_seed;
 pub use self::station::Site;
 pub use self::world::World;
-
-/// Does the work for an envelope, here and now. Meant for ratings that take a moment; a node that
-/// runs has a miner for others.
-pub fn sealed(draft: Draft, target: Rating) -> Envelope {
-    let work = draft.work_for(target);
-    let nonce = draft.search().find(0..u64::MAX, work);
-    draft.seal(nonce.unwrap_or_default())
-}

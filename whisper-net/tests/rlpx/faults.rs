@@ -131,7 +131,7 @@ async fn a_disconnect_is_understood_in_either_form_and_never_answered() {
 }
 
 #[tokio::test]
-async fn a_hello_that_does_not_fit_is_refused_with_its_reason() {
+async fn d6_a_hello_that_does_not_fit_is_refused_with_its_reason() {
     let other = identity(9).public_key().to_bytes();
     let no_shh = vec![Capability::new(*b"eth", 65), Capability::new(*b"shh", 5)];
     let node = End::new(1).await;

@@ -18,7 +18,6 @@ use whisper_core::time::Timestamp;
 
 use super::Victims;
 use crate::sim::Actor;
-use crate::sim::sealed;
 
 /// Puts each message that it sees into new envelopes, over and over.
 #[derive(Debug)]
@@ -71,7 +70,7 @@ impl Rewrapper {
         let drafts = self.pending.iter().filter_map(|(envelope, _)| {
             Draft::new(now, self.ttl, envelope.topic(), envelope.data().to_vec()).ok()
         });
-        let copies = drafts.map(|draft| Arc::new(sealed(draft, self.target))).collect();
+        let copies = drafts.map(|draft| Arc::new(draft.seal_rated(self.target))).collect();
         self.pending.retain_mut(|(_, left)| {
             *left = left.saturating_sub(1);
             *left > 0

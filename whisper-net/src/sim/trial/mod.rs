@@ -22,7 +22,6 @@ use super::Record;
 use super::Site;
 use super::What;
 use super::World;
-use super::sealed;
 use crate::memory::Faults;
 
 /// A network under attack: honest nodes that publish messages, and liars among their peers.
@@ -167,7 +166,7 @@ impl Run<'_> {
         let target = self.world.node(author).map_or(Rating::ZERO, demanded);
         let Ok(draft) = draft else { return };
         let tries = draft.work_for(target).expected_tries();
-        let envelope = sealed(draft, target);
+        let envelope = draft.seal_rated(target);
         self.ledger.published(envelope.hash(), self.world.now(), tries);
         // What its own node refuses is lost like what no other takes.
         let _ = self.world.publish(author, envelope);
