@@ -41,7 +41,7 @@ pub(crate) const ATTACKS: [Attack; 5] = [
         name: "expiry",
         what: "envelopes that live for two days, at the least rating",
         min_rating: 5e-5,
-        liar: Liar::Floods { ttl: 172_800, data: 60, per_second: 13, rated: 5e-5, power: 100_000 },
+        liar: Liar::Floods { ttl: 172_800, data: 60, per_second: 13, rated: 5e-5, power: 50_000 },
     },
     Attack {
         name: "flood",
