@@ -28,6 +28,7 @@ use whisper_net::Handle;
 use whisper_net::Passing;
 use whisper_net::rlpx::RlpxConfig;
 use whisper_net::rlpx::RlpxTransport;
+use whisper_net::transport::Protocol;
 use whisper_net::transport::Transport;
 use whisper_net::transport::TransportEvent;
 
@@ -171,7 +172,7 @@ impl Source {
         }
         let (min_rating, bloom) = (Rating::ZERO, None);
         let status = Status { min_rating, bloom, light: false, acknowledges: false };
-        source.transport.send(source.peer, code::STATUS, status.encode());
+        source.transport.send(source.peer, Protocol::Whisper, code::STATUS, status.encode());
         source.ahead = status.encode().len();
         source
     }
@@ -181,7 +182,7 @@ impl Source {
             self.turn().await;
         }
         self.ahead += packet.len();
-        self.transport.send(self.peer, code::MESSAGES, packet);
+        self.transport.send(self.peer, Protocol::Whisper, code::MESSAGES, packet);
     }
 
     async fn idle(&mut self) {

@@ -16,6 +16,7 @@ use whisper_core::identity::Identity;
 use whisper_core::peer::PeerId;
 use whisper_net::rlpx::RlpxConfig;
 use whisper_net::rlpx::RlpxTransport;
+use whisper_net::transport::Protocol;
 use whisper_net::transport::Transport;
 use whisper_net::transport::TransportEvent;
 
@@ -105,7 +106,7 @@ async fn throughput(per_packet: usize) {
         while ahead + payload.len() > AHEAD.max(payload.len()) {
             ahead -= alice.written().await;
         }
-        alice.transport.send(there, 1, payload.clone());
+        alice.transport.send(there, Protocol::Whisper, 1, payload.clone());
         ahead += payload.len();
     }
     reader.await.expect("it reads");
@@ -122,13 +123,13 @@ async fn latency() {
     tokio::spawn(async move {
         loop {
             bob.received().await;
-            bob.transport.send(back, 1, echo.clone());
+            bob.transport.send(back, Protocol::Whisper, 1, echo.clone());
         }
     });
     let mut times = Vec::with_capacity(ROUND_TRIPS);
     for _ in 0..ROUND_TRIPS {
         let start = Instant::now();
-        alice.transport.send(there, 1, payload.clone());
+        alice.transport.send(there, Protocol::Whisper, 1, payload.clone());
         alice.received().await;
         times.push(start.elapsed());
     }

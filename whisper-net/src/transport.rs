@@ -42,8 +42,9 @@ pub trait Transport: Send + 'static {
         events: &mut Vec<TransportEvent>,
     ) -> Poll<usize>;
 
-    /// Queues one packet. `code` is the shh message code, 0 to 127, before any offset of the wire.
-    fn send(&mut self, peer: PeerId, code: u8, payload: Vec<u8>);
+    /// Queues one packet. `code` is the protocol's own, before any offset of the wire. What the other
+    /// end does not speak goes nowhere.
+    fn send(&mut self, peer: PeerId, protocol: Protocol, code: u8, payload: Vec<u8>);
 
     /// Leaves the socket of `peer` unread for `span`. A later call replaces an earlier one.
     fn throttle(&mut self, peer: PeerId, span: Duration);
@@ -79,11 +80,22 @@ pub trait Transport: Send + 'static {
 /// enough that a command waits for less than a millisecond.
 pub const EVENTS_PER_POLL: usize = 256;
 
+/// What is spoken on a connection. Each protocol has message codes of its own, and none notices the
+/// others.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[non_exhaustive]
+pub enum Protocol {
+    /// `shh/6`, codes 0 to 127: the relay's. Every connection speaks it.
+    Whisper,
+    /// `wledger/1`, codes 0 to 31: the ledger's.
+    Ledger,
+}
+
 /// What a transport tells.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum TransportEvent {
-    /// A connection stands: the wire's own handshake is over and both sides speak `shh/6`.
+    /// A connection stands: the wire's own handshake is over and both sides speak `shh/6` at least.
     Connected {
         /// Its number.
         peer: PeerId,
@@ -101,7 +113,9 @@ pub enum TransportEvent {
     Received {
         /// Who sent it.
         peer: PeerId,
-        /// The shh message code, 0 to 127, without any offset of the wire.
+        /// What it belongs to: one of those in [`PeerFacts::protocols`].
+        protocol: Protocol,
+        /// The protocol's own message code, without any offset of the wire.
         code: u8,
         /// The packet's body, decrypted and decompressed.
         payload: Vec<u8>,
@@ -110,8 +124,10 @@ pub enum TransportEvent {
     Written {
         /// Whose socket.
         peer: PeerId,
-        /// The lengths of the payloads that were taken whole since the last such event, summed: the
-        /// numbers that `send` saw, not what they became on the wire.
+        /// Of which protocol.
+        protocol: Protocol,
+        /// The lengths of the protocol's payloads that were taken whole since the last such event,
+        /// summed: the numbers that `send` saw, not what they became on the wire.
         bytes: usize,
     },
 }
@@ -131,11 +147,13 @@ pub struct PeerFacts {
     pub client: String,
     /// Whether the operator has listed it as trusted: no budget binds it.
     pub trusted: bool,
+    /// What both ends speak.
+    pub protocols: Vec<Protocol>,
 }
 
 impl PeerFacts {
     /// What is known of an anonymous peer.
-    pub const fn new(direction: Direction) -> Self {
+    pub fn new(direction: Direction) -> Self {
         Self {
             direction,
             endpoint: String::new(),
@@ -143,6 +161,7 @@ impl PeerFacts {
             public_key: None,
             client: String::new(),
             trusted: false,
+            protocols: vec![Protocol::Whisper],
         }
     }
 }

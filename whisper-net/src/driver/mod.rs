@@ -1,5 +1,6 @@
 //! The loop: transport, timer and commands go into the relay engine, what it asks for is carried out.
 
+pub(crate) mod lodger;
 mod shell;
 mod suspicion;
 
@@ -20,6 +21,8 @@ use whisper_core::peer::PeerId;
 use whisper_core::pow::Rating;
 use whisper_core::topic::Bloom;
 
+use self::lodger::Lodging;
+use self::lodger::News;
 pub(crate) use self::shell::Shell;
 use self::suspicion::Suspicion;
 use crate::clock::Clock;
@@ -37,6 +40,7 @@ use crate::posting::Ready;
 use crate::transport::DialError;
 use crate::transport::EVENTS_PER_POLL;
 use crate::transport::Goodbye;
+use crate::transport::Protocol;
 use crate::transport::TransportEvent;
 
 /// Something an application wants done, or answered, between two steps.
@@ -46,6 +50,7 @@ pub(crate) type Command = Box<dyn FnOnce(&mut Driver) + Send>;
 pub(crate) struct Driver {
     node: Node,
     shell: Shell,
+    ledger: Lodging,
     clock: Clock,
     commands: mpsc::Receiver<Command>,
     cancellations: Arc<Cancellations>,
@@ -81,6 +86,7 @@ impl Driver {
         Self {
             node,
             shell,
+            ledger: Lodging::default(),
             clock,
             commands,
             cancellations,
@@ -169,27 +175,48 @@ impl Driver {
         match event {
             TransportEvent::Connected { peer, facts } => {
                 let (direction, trusted) = (facts.direction, facts.trusted);
+                let has_ledger = facts.protocols.contains(&Protocol::Ledger);
                 self.shell.connected(peer, facts);
                 self.feed(Input::Connected { peer, direction });
+                if has_ledger {
+                    self.tell_ledger(peer, News::Connected(peer));
+                }
                 if trusted {
                     // It has just connected.
                     let _ = self.set_trusted(peer, true);
                 }
             }
             TransportEvent::Disconnected { peer, how } => {
+                if self.shell.speaks(peer, Protocol::Ledger) {
+                    self.tell_ledger(peer, News::Disconnected(peer));
+                }
                 self.shell.disconnected(peer, how);
                 self.feed(Input::Disconnected(peer));
             }
-            TransportEvent::Received { peer, code, payload } => {
+            TransportEvent::Received { peer, protocol, code, payload } => {
                 self.shell.totals.packets_received += 1;
                 self.shell.totals.bytes_received += payload.len() as u64;
+                if protocol == Protocol::Ledger {
+                    return self.tell_ledger(peer, News::Received { peer, code, payload });
+                }
                 if code != packet::code::MESSAGES {
                     // It may now take what it did not take before.
                     self.shell.note_changed_outlook();
                 }
                 self.feed(Input::Received { peer, code, payload: &payload });
             }
-            TransportEvent::Written { peer, bytes } => self.feed(Input::Written { peer, bytes }),
+            TransportEvent::Written { peer, protocol: Protocol::Ledger, bytes } => {
+                self.tell_ledger(peer, News::Written { peer, bytes });
+            }
+            TransportEvent::Written { peer, bytes, .. } => {
+                self.feed(Input::Written { peer, bytes });
+            }
+        }
+    }
+
+    fn tell_ledger(&mut self, peer: PeerId, news: News) {
+        if let Some(span) = self.ledger.tell(peer, news) {
+            self.shell.throttle(self.clock.now(), peer, span);
         }
     }
 

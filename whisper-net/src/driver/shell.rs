@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use whisper_core::envelope::Envelope;
 use whisper_core::node;
@@ -16,6 +17,7 @@ use crate::posting::Desk;
 use crate::transport::Departure;
 use crate::transport::Goodbye;
 use crate::transport::PeerFacts;
+use crate::transport::Protocol;
 use crate::transport::Transport;
 use crate::worker::Arrival;
 use crate::worker::Queue;
@@ -26,6 +28,8 @@ pub(crate) struct Shell {
     pub(super) desk: Desk,
     pub(super) facts: BTreeMap<PeerId, PeerFacts>,
     pub(super) totals: Totals,
+    /// Until when the relay leaves peers unread.
+    unread: BTreeMap<PeerId, Timestamp>,
     queue: Arc<Queue>,
     /// What this step has for the worker; handed over once, at its end.
     arrivals: Vec<Arrival>,
@@ -52,6 +56,7 @@ impl Shell {
             desk,
             facts: BTreeMap::new(),
             totals: Totals::default(),
+            unread: BTreeMap::new(),
             queue,
             arrivals: Vec::new(),
             audience: Vec::new(),
@@ -64,11 +69,10 @@ impl Shell {
     pub(super) fn carry_out(&mut self, now: Timestamp, output: Output) {
         match output {
             Output::Transmit { peer, code, payload } => {
-                self.totals.packets_sent += 1;
-                self.totals.bytes_sent += payload.len() as u64;
-                self.transport.send(peer, code, payload);
+                self.send(peer, Protocol::Whisper, code, payload);
             }
             Output::Throttle(peer, until) => {
+                self.unread.insert(peer, until);
                 self.transport.throttle(peer, until.saturating_since(now));
             }
             Output::Disconnect(peer, why) => {
@@ -79,6 +83,22 @@ impl Shell {
             Output::Event(event) => self.hear(event),
             _ => (),
         }
+    }
+
+    pub(super) fn send(&mut self, peer: PeerId, protocol: Protocol, code: u8, payload: Vec<u8>) {
+        self.totals.packets_sent += 1;
+        self.totals.bytes_sent += payload.len() as u64;
+        self.transport.send(peer, protocol, code, payload);
+    }
+
+    /// Leaves a peer unread for a while, or for longer if the relay has asked for that.
+    pub(super) fn throttle(&mut self, now: Timestamp, peer: PeerId, span: Duration) {
+        let relay = self.unread.get(&peer).map(|until| until.saturating_since(now));
+        self.transport.throttle(peer, relay.map_or(span, |relay| relay.max(span)));
+    }
+
+    pub(super) fn speaks(&self, peer: PeerId, protocol: Protocol) -> bool {
+        self.facts.get(&peer).is_some_and(|facts| facts.protocols.contains(&protocol))
     }
 
     fn hear(&mut self, event: node::Event) {
@@ -108,6 +128,7 @@ impl Shell {
 
     pub(super) fn disconnected(&mut self, peer: PeerId, how: Departure) {
         self.facts.remove(&peer);
+        self.unread.remove(&peer);
         self.tell(&Event::Disconnected { peer, how });
         metrics::gauge!("whisper_peers").set(self.facts.len() as f64);
     }

@@ -18,6 +18,7 @@ use std::time::Duration;
 use self::pipe::Bell;
 use self::pipe::Pipe;
 pub use self::transport::MemoryTransport;
+use crate::transport::Protocol;
 
 /// A network inside this process. Clones are the same network.
 ///
@@ -50,8 +51,8 @@ struct State {
 }
 
 /// What other hosts see of a transport.
-#[derive(Default)]
 struct Host {
+    protocols: Vec<Protocol>,
     bell: Bell,
     arrivals: Mutex<VecDeque<Visit>>,
 }
@@ -59,6 +60,7 @@ struct Host {
 /// A connection that somebody else has opened.
 struct Visit {
     endpoint: String,
+    protocols: Vec<Protocol>,
     incoming: Pipe,
     outgoing: Pipe,
 }
@@ -103,13 +105,19 @@ impl MemoryNetwork {
     /// A transport that others reach as `memory:` and `name`. A name that is given again leads to
     /// the newer transport.
     pub fn transport(&self, name: &str) -> MemoryTransport {
-        let transport = MemoryTransport::new(self.clone(), name);
+        self.transport_with(name, &[Protocol::Whisper])
+    }
+
+    /// [`MemoryNetwork::transport`], for a node that speaks these protocols. Offer the ledger only
+    /// where one runs, since peers wait for what it has to say.
+    pub fn transport_with(&self, name: &str, protocols: &[Protocol]) -> MemoryTransport {
+        let transport = MemoryTransport::new(self.clone(), name, protocols);
         self.lock().hosts.insert(name.to_owned(), Arc::downgrade(transport.host()));
         transport
     }
 
     /// Opens a connection from one host to another, if there is somebody of that name.
-    fn connect(&self, from: (&str, &Host), name: &str) -> Option<(Pipe, Pipe)> {
+    fn connect(&self, from: (&str, &Host), name: &str) -> Option<(Vec<Protocol>, (Pipe, Pipe))> {
         let mut state = self.lock();
         let host = state.hosts.get(name)?.upgrade()?;
         let mut pipe = |writer: &Bell, reader: &Bell| {
@@ -118,14 +126,17 @@ impl MemoryNetwork {
         };
         let outgoing = pipe(&from.1.bell, &host.bell);
         let incoming = pipe(&host.bell, &from.1.bell);
+        let is_shared = |protocol: &&Protocol| host.protocols.contains(protocol);
+        let protocols: Vec<Protocol> = from.1.protocols.iter().filter(is_shared).copied().collect();
         let visit = Visit {
             endpoint: format!("{SCHEME}{}", from.0),
+            protocols: protocols.clone(),
             incoming: outgoing.clone(),
             outgoing: incoming.clone(),
         };
         lock(&host.arrivals).push_back(visit);
         host.bell.ring();
-        Some((incoming, outgoing))
+        Some((protocols, (incoming, outgoing)))
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

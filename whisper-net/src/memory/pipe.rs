@@ -1,5 +1,6 @@
 //! One direction of a connection in memory: packets in order, as many bytes as a socket would hold.
 
+use std::collections::BTreeMap;
 use std::collections::VecDeque;
 use std::mem;
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use tokio::time::Instant;
 
 use super::Faults;
 use super::weather::Weather;
+use crate::transport::Protocol;
 
 /// One direction of a connection, shared by its writer and its reader.
 #[derive(Clone)]
@@ -32,12 +34,12 @@ struct Flow {
     under_way: VecDeque<(Instant, Packet)>,
     under_way_bytes: usize,
     /// Taken by the socket and not told to the writer yet.
-    written: usize,
+    written: BTreeMap<Protocol, usize>,
     end: End,
 }
 
-/// The code and the body of a packet.
-pub(super) type Packet = (u8, Vec<u8>);
+/// Protocol, code and body of a packet.
+pub(super) type Packet = (Protocol, u8, Vec<u8>);
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum End {
@@ -67,7 +69,7 @@ impl Pipe {
             queued: VecDeque::new(),
             under_way: VecDeque::new(),
             under_way_bytes: 0,
-            written: 0,
+            written: BTreeMap::new(),
             end: End::Open,
         };
         Self(Arc::new(Shared { flow: Mutex::new(flow), reader, writer }))
@@ -104,7 +106,7 @@ impl Pipe {
                 let Some((_, packet)) = flow.under_way.pop_front() else {
                     return Arrival::NotBefore(None);
                 };
-                flow.under_way_bytes = flow.under_way_bytes.saturating_sub(packet.1.len());
+                flow.under_way_bytes = flow.under_way_bytes.saturating_sub(packet.2.len());
                 let told = flow.fill();
                 drop(flow);
                 if told {
@@ -116,7 +118,7 @@ impl Pipe {
     }
 
     /// How many bytes the socket has taken since the last call, and whether the pipe is broken.
-    pub(super) fn written(&self) -> (usize, bool) {
+    pub(super) fn written(&self) -> (BTreeMap<Protocol, usize>, bool) {
         let mut flow = self.lock();
         (mem::take(&mut flow.written), flow.end == End::Broken)
     }
@@ -162,14 +164,15 @@ impl Flow {
     /// Lets the socket take what it has room for. Any packet fits into an empty one.
     fn fill(&mut self) -> bool {
         let before = self.under_way.len();
-        while let Some((_, payload)) = self.queued.front() {
+        while let Some((_, _, payload)) = self.queued.front() {
             let bytes = self.under_way_bytes.saturating_add(payload.len());
             if bytes > self.buffer && !self.under_way.is_empty() {
                 break;
             }
             let Some(packet) = self.queued.pop_front() else { break };
             self.under_way_bytes = bytes;
-            self.written = self.written.saturating_add(packet.1.len());
+            let written = self.written.entry(packet.0).or_default();
+            *written = written.saturating_add(packet.2.len());
             let earliest = self.under_way.back().map(|(due, _)| *due);
             self.under_way.push_back((self.weather.due(earliest), packet));
         }

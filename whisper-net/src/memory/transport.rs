@@ -7,6 +7,7 @@ use std::future::Future;
 use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::Mutex;
 use std::task::Context;
 use std::task::Poll;
 use std::time::Duration;
@@ -21,6 +22,7 @@ use super::SCHEME;
 use super::Visit;
 use super::lock;
 use super::pipe::Arrival;
+use super::pipe::Bell;
 use super::pipe::Pipe;
 use crate::transport::Departure;
 use crate::transport::DialError;
@@ -29,6 +31,7 @@ use crate::transport::EVENTS_PER_POLL;
 use crate::transport::Goodbye;
 use crate::transport::PeerFacts;
 use crate::transport::PeerNumbers;
+use crate::transport::Protocol;
 use crate::transport::Transport;
 use crate::transport::TransportEvent;
 
@@ -49,6 +52,7 @@ pub struct MemoryTransport {
 struct Link {
     incoming: Pipe,
     outgoing: Pipe,
+    protocols: Vec<Protocol>,
     unread_until: Option<Instant>,
 }
 
@@ -65,11 +69,15 @@ enum DialState {
 }
 
 impl MemoryTransport {
-    pub(super) fn new(network: MemoryNetwork, name: &str) -> Self {
+    pub(super) fn new(network: MemoryNetwork, name: &str, protocols: &[Protocol]) -> Self {
         Self {
             network,
             name: name.to_owned(),
-            host: Arc::default(),
+            host: Arc::new(Host {
+                protocols: protocols.to_vec(),
+                bell: Bell::default(),
+                arrivals: Mutex::default(),
+            }),
             numbers: PeerNumbers::default(),
             links: BTreeMap::new(),
             dials: Vec::new(),
@@ -83,11 +91,17 @@ impl MemoryTransport {
         &self.host
     }
 
-    fn welcome(&mut self, endpoint: String, direction: Direction, pipes: (Pipe, Pipe)) -> PeerId {
+    fn welcome(
+        &mut self,
+        endpoint: String,
+        direction: Direction,
+        protocols: Vec<Protocol>,
+        (incoming, outgoing): (Pipe, Pipe),
+    ) -> PeerId {
         let peer = self.numbers.next();
-        let (incoming, outgoing) = pipes;
-        self.links.insert(peer, Link { incoming, outgoing, unread_until: None });
-        let facts = PeerFacts { endpoint, ..PeerFacts::new(direction) };
+        let link = Link { incoming, outgoing, protocols: protocols.clone(), unread_until: None };
+        self.links.insert(peer, link);
+        let facts = PeerFacts { endpoint, protocols, ..PeerFacts::new(direction) };
         self.told.push_back(TransportEvent::Connected { peer, facts });
         peer
     }
@@ -97,9 +111,9 @@ impl MemoryTransport {
         for dial in &mut dials {
             if matches!(dial.state, DialState::Due(due) if due <= now) {
                 dial.state = match self.network.connect((&self.name, &self.host), &dial.name) {
-                    Some(pipes) => {
+                    Some((protocols, pipes)) => {
                         let endpoint = format!("{SCHEME}{}", dial.name);
-                        let peer = self.welcome(endpoint, Direction::Outbound, pipes);
+                        let peer = self.welcome(endpoint, Direction::Outbound, protocols, pipes);
                         DialState::Connected(peer)
                     }
                     None => DialState::Due(now + self.network.0.faults.redial),
@@ -133,21 +147,21 @@ impl MemoryTransport {
         room: usize,
     ) -> Option<Instant> {
         let link = self.links.get(&peer)?;
-        let (bytes, broken) = link.outgoing.written();
+        let (written, broken) = link.outgoing.written();
         if broken {
             self.part(peer, Departure::Broken);
             return None;
         }
-        if bytes > 0 {
-            events.push(TransportEvent::Written { peer, bytes });
+        for (protocol, bytes) in written.into_iter().filter(|(_, bytes)| *bytes > 0) {
+            events.push(TransportEvent::Written { peer, protocol, bytes });
         }
         if let Some(until) = link.unread_until.filter(|until| *until > now) {
             return Some(until);
         }
         while events.len() < room {
             match link.incoming.receive(now) {
-                Arrival::Packet((code, payload)) => {
-                    events.push(TransportEvent::Received { peer, code, payload });
+                Arrival::Packet((protocol, code, payload)) => {
+                    events.push(TransportEvent::Received { peer, protocol, code, payload });
                 }
                 Arrival::NotBefore(due) => return due,
                 Arrival::Finished => {
@@ -208,14 +222,14 @@ impl Transport for MemoryTransport {
             self.host.bell.answer(cx.waker());
             let now = Instant::now();
             let visits: Vec<_> = lock(&self.host.arrivals).drain(..).collect();
-            for Visit { endpoint, incoming, outgoing } in visits {
-                self.welcome(endpoint, Direction::Inbound, (incoming, outgoing));
+            for Visit { endpoint, protocols, incoming, outgoing } in visits {
+                self.welcome(endpoint, Direction::Inbound, protocols, (incoming, outgoing));
             }
             self.dial_what_is_due(now);
             // Who has come is told before what they sent, who has gone after it.
             events.extend(self.told.drain(..));
-            // A link tells of writing and of packets: one place is kept for the former.
-            let alarm = self.read_all(now, events, room.saturating_sub(1));
+            // A link tells of writing and of packets: places are kept for the former.
+            let alarm = self.read_all(now, events, room.saturating_sub(PROTOCOLS));
             if events.len() < room {
                 events.extend(self.told.drain(..));
             }
@@ -228,9 +242,10 @@ impl Transport for MemoryTransport {
         }
     }
 
-    fn send(&mut self, peer: PeerId, code: u8, payload: Vec<u8>) {
-        if let Some(link) = self.links.get(&peer) {
-            link.outgoing.send((code, payload));
+    fn send(&mut self, peer: PeerId, protocol: Protocol, code: u8, payload: Vec<u8>) {
+        let link = self.links.get(&peer);
+        if let Some(link) = link.filter(|link| link.protocols.contains(&protocol)) {
+            link.outgoing.send((protocol, code, payload));
         }
     }
 
@@ -289,3 +304,6 @@ impl fmt::Debug for MemoryTransport {
         f.debug_struct("MemoryTransport").field("name", &self.name).finish_non_exhaustive()
     }
 }
+
+/// How many protocols there are: each may tell of writing within one poll.
+const PROTOCOLS: usize = 2;

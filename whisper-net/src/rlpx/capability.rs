@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::transport::Protocol;
+
 /// A protocol that a node speaks, and its version. Names are bytes: nothing says that they are text.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct Capability {
@@ -37,6 +39,19 @@ impl Offer {
     /// Whisper version 6.
     pub fn shh() -> Self {
         Self::new(Capability::new(SHH, 6), 128)
+    }
+
+    /// The ledger, version 1. It sorts after `shh`, whose message ids stay where they are.
+    pub fn ledger() -> Self {
+        Self::new(Capability::new(LEDGER, 1), 32)
+    }
+
+    /// The offer of a protocol.
+    pub fn of(protocol: Protocol) -> Self {
+        match protocol {
+            Protocol::Whisper => Self::shh(),
+            Protocol::Ledger => Self::ledger(),
+        }
     }
 }
 
@@ -79,6 +94,9 @@ pub fn negotiate(offers: &[Offer], remote: &[Capability]) -> Vec<Shared> {
 
 /// The name of Whisper.
 pub const SHH: &[u8] = b"shh";
+
+/// The name of the ledger.
+pub const LEDGER: &[u8] = b"wledger";
 
 /// The ids below belong to the connection itself.
 pub const FIRST_ID: u64 = 16;

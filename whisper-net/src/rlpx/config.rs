@@ -11,6 +11,7 @@ use whisper_core::identity::Identity;
 use super::enode::Host;
 use crate::entropy::Entropy;
 use crate::transport::PeerNumbers;
+use crate::transport::Protocol;
 
 /// The settings of an [`RlpxTransport`](super::RlpxTransport). Only the node's key has no default.
 ///
@@ -28,6 +29,9 @@ pub struct RlpxConfig {
     pub trusted: Vec<PublicKey>,
     /// Who may be a peer at all; everybody, unless there is a list.
     pub allowed: Option<Vec<PublicKey>>,
+    /// What is spoken on connections: Whisper, unless there is more. Offer the ledger only where one
+    /// runs, since peers wait for what it has to say.
+    pub protocols: Vec<Protocol>,
     /// How much of everything there may be.
     pub limits: Limits,
     /// How long everything may take.
@@ -48,6 +52,7 @@ impl RlpxConfig {
             client: default_client(),
             trusted: Vec::new(),
             allowed: None,
+            protocols: vec![Protocol::Whisper],
             limits: Limits::default(),
             timing: Timing::default(),
             entropy: Entropy::default(),

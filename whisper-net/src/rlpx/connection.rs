@@ -1,5 +1,6 @@
 //! A connection that stands: packets in, packets out, until somebody ends it.
 
+use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +19,7 @@ use whisper_core::crypto::curve::PublicKey;
 use whisper_core::peer::PeerId;
 
 use super::capability::FIRST_ID;
-use super::capability::Shared;
+use super::channels::Channels;
 use super::config::Timing;
 use super::disconnect;
 use super::disconnect::Reason;
@@ -33,6 +34,7 @@ use super::writer::WriteError;
 use crate::transport::Departure;
 use crate::transport::Goodbye;
 use crate::transport::PeerFacts;
+use crate::transport::Protocol;
 use crate::transport::TransportEvent;
 
 /// Where connections tell what happens.
@@ -68,20 +70,28 @@ impl Teller {
         self.tell(Told::Happened(event, None)).await
     }
 
-    async fn received(&self, peer: PeerId, code: u8, payload: Vec<u8>) -> bool {
+    async fn received(
+        &self,
+        peer: PeerId,
+        (protocol, code): (Protocol, u8),
+        payload: Vec<u8>,
+    ) -> bool {
         let bytes = u32::try_from(payload.len()).unwrap_or(u32::MAX);
         let Ok(room) = Arc::clone(&self.room).acquire_many_owned(bytes).await else {
             return false;
         };
-        let event = TransportEvent::Received { peer, code, payload };
+        let event = TransportEvent::Received { peer, protocol, code, payload };
         self.tell(Told::Happened(event, Some(room))).await
     }
 }
 
+/// A packet to be sent: its protocol, that one's code, and the payload.
+pub(super) type Outgoing = (Protocol, u8, Vec<u8>);
+
 /// How a transport speaks to one of its connections.
 pub(super) struct Link {
     pub(super) key: PublicKey,
-    pub(super) commands: mpsc::UnboundedSender<(u8, Vec<u8>)>,
+    pub(super) commands: mpsc::UnboundedSender<Outgoing>,
     /// The moment until which nothing is read.
     pub(super) gate: watch::Sender<Instant>,
     pub(super) goodbye: oneshot::Sender<Goodbye>,
@@ -157,18 +167,17 @@ pub(super) async fn run(
     timing: &Timing,
     closing: watch::Receiver<bool>,
 ) -> Ending {
-    let Open { reader, writer, gate, shh, key, seat, .. } = open;
+    let Open { reader, writer, gate, channels, key, seat, .. } = open;
     let (commands, queue) = mpsc::unbounded_channel();
     let (goodbye, mut asked_to_go) = oneshot::channel();
     let (pong, pongs) = mpsc::channel(PONGS);
     if !teller.tell(Told::Opened(peer, facts, Link { key, commands, gate, goodbye })).await {
         return Ending::Abandoned;
     }
-    let offset = shh.offset;
-    let mut inbound = Inbound::new(peer, reader, shh, teller.clone(), pong);
+    let mut inbound = Inbound::new(peer, reader, channels.clone(), teller.clone(), pong);
     let pings = pings(timing.ping);
     let mut outbound =
-        Outbound { peer, writer, offset, queue, pongs, pings, teller: teller.clone(), closing };
+        Outbound { peer, writer, channels, queue, pongs, pings, teller: teller.clone(), closing };
     // Without an order: a flood in one direction must not hold up the other.
     let ending = tokio::select! {
         Ok(goodbye) = &mut asked_to_go => Ending::Ours(goodbye),
@@ -195,7 +204,7 @@ pub(super) async fn run(
 struct Inbound {
     peer: PeerId,
     reader: Reader,
-    shh: Shared,
+    channels: Channels,
     teller: Teller,
     pong: mpsc::Sender<()>,
     /// Pings that are answered.
@@ -208,14 +217,14 @@ impl Inbound {
     fn new(
         peer: PeerId,
         reader: Reader,
-        shh: Shared,
+        channels: Channels,
         teller: Teller,
         pong: mpsc::Sender<()>,
     ) -> Self {
         let now = Instant::now();
         let pings = Bucket::new(now, PING_BURST, BASE_INTERVAL);
         let base = Bucket::new(now, BASE_BURST, BASE_INTERVAL);
-        Self { peer, reader, shh, teller, pong, pings, base }
+        Self { peer, reader, channels, teller, pong, pings, base }
     }
 
     async fn run(&mut self) -> Ending {
@@ -230,7 +239,7 @@ impl Inbound {
                 }
                 continue;
             }
-            let code = self.shh.code_of(packet.code).and_then(|code| u8::try_from(code).ok());
+            let code = self.channels.code_of(packet.code);
             let Some(code) = code else { return Ending::Fault(Reason::Protocol) };
             if !self.teller.received(self.peer, code, packet.payload).await {
                 return Ending::Abandoned;
@@ -258,8 +267,8 @@ impl Inbound {
 struct Outbound {
     peer: PeerId,
     writer: Writer,
-    offset: u64,
-    queue: mpsc::UnboundedReceiver<(u8, Vec<u8>)>,
+    channels: Channels,
+    queue: mpsc::UnboundedReceiver<Outgoing>,
     pongs: mpsc::Receiver<()>,
     pings: Interval,
     teller: Teller,
@@ -281,13 +290,13 @@ impl Outbound {
 
     async fn pump(&mut self) -> Result<Ending, WriteError> {
         loop {
-            let mut bytes = 0;
+            let mut written = BTreeMap::new();
             tokio::select! {
                 biased;
                 Some(()) = self.pongs.recv() => self.push_base(PONG),
                 _ = self.pings.tick() => self.push_base(PING),
                 Some(packet) = self.queue.recv() => {
-                    bytes = self.push_all(packet);
+                    written = self.push_all(packet);
                 }
                 // Behind the queue: what was asked for before goes out first.
                 () = closed(&mut self.closing) => {
@@ -295,9 +304,9 @@ impl Outbound {
                 }
             }
             self.writer.flush().await?;
-            if bytes > 0 {
+            for (protocol, bytes) in written.into_iter().filter(|(_, bytes)| *bytes > 0) {
                 let peer = self.peer;
-                self.teller.happened(TransportEvent::Written { peer, bytes }).await;
+                self.teller.happened(TransportEvent::Written { peer, protocol, bytes }).await;
             }
         }
     }
@@ -307,19 +316,21 @@ impl Outbound {
         let _ = self.writer.push(code, &[0xc0]);
     }
 
-    /// Collects what is queued, as far as it is worth one write; tells the sum of the payloads.
-    fn push_all(&mut self, first: (u8, Vec<u8>)) -> usize {
-        let mut bytes = 0_usize;
+    /// Collects what is queued, as far as it is worth one write; tells the sums of the payloads.
+    fn push_all(&mut self, first: Outgoing) -> BTreeMap<Protocol, usize> {
+        let mut written: BTreeMap<Protocol, usize> = BTreeMap::new();
         let mut next = Some(first);
-        while let Some((code, payload)) = next {
-            let id = self.offset.saturating_add(code.into());
-            if let Err(error) = self.writer.push(id, &payload) {
+        while let Some((protocol, code, payload)) = next {
+            let pushed =
+                self.channels.id_of(protocol, code).map(|id| self.writer.push(id, &payload));
+            if let Some(Err(error)) = pushed {
                 tracing::warn!(%error, "a packet is too large for the wire and was left out");
             }
-            bytes = bytes.saturating_add(payload.len());
+            let bytes = written.entry(protocol).or_default();
+            *bytes = bytes.saturating_add(payload.len());
             next = if self.writer.is_full() { None } else { self.queue.try_recv().ok() };
         }
-        bytes
+        written
     }
 }
 

@@ -152,6 +152,7 @@ impl Shared {
             public_key: Some(open.key),
             client: open.hello.client_name(),
             trusted: self.context.roster.is_trusted(&open.key),
+            protocols: open.channels.protocols(),
             ..PeerFacts::new(open.direction)
         };
         let ending =

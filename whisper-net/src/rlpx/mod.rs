@@ -17,6 +17,7 @@ pub mod hello;
 pub mod secrets;
 
 mod address;
+mod channels;
 mod config;
 mod connection;
 mod dialler;

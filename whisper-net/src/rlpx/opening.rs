@@ -15,9 +15,8 @@ use tokio::time::Instant;
 use tokio::time::timeout;
 use whisper_core::crypto::curve::PublicKey;
 
-use super::capability;
 use super::capability::Offer;
-use super::capability::Shared;
+use super::channels::Channels;
 use super::config::RlpxConfig;
 use super::disconnect::Reason;
 use super::frame::Egress;
@@ -40,11 +39,11 @@ use super::writer::FrameWriter;
 use super::writer::WriteError;
 use crate::entropy::NoEntropy;
 use crate::transport::Direction;
+use crate::transport::Protocol;
 
 /// What all connections of a node share.
 pub(super) struct Context {
     pub(super) config: RlpxConfig,
-    pub(super) offers: Vec<Offer>,
     pub(super) roster: Roster,
 }
 
@@ -57,7 +56,7 @@ pub(super) struct Open {
     pub(super) writer: Writer,
     /// Shuts the reader for a while.
     pub(super) gate: watch::Sender<Instant>,
-    pub(super) shh: Shared,
+    pub(super) channels: Channels,
     pub(super) hello: Hello,
     pub(super) key: PublicKey,
     pub(super) direction: Direction,
@@ -68,7 +67,7 @@ pub(super) struct Open {
 impl Context {
     pub(super) fn new(config: RlpxConfig) -> Arc<Self> {
         let roster = Roster::new(&config);
-        Arc::new(Self { config, offers: vec![Offer::shh()], roster })
+        Arc::new(Self { config, roster })
     }
 
     /// Opens a connection that we have dialled.
@@ -148,8 +147,8 @@ impl Context {
         let max = self.config.limits.max_packet;
         reader.ingress().limit(max.saturating_add(COMPRESSION_SLACK), max);
         match self.judge(&hello, key, visitor) {
-            Ok((shh, seat)) => {
-                Ok(Open { reader, writer, gate, shh, hello, key, direction, address, seat })
+            Ok((channels, seat)) => {
+                Ok(Open { reader, writer, gate, channels, hello, key, direction, address, seat })
             }
             Err(reason) => self.refuse(reader, writer, reason).await,
         }
@@ -161,14 +160,15 @@ impl Context {
         hello: &Hello,
         key: PublicKey,
         visitor: Visitor,
-    ) -> Result<(Shared, Seat), Reason> {
+    ) -> Result<(Channels, Seat), Reason> {
         if hello.public_key != key.to_bytes() {
             return Err(Reason::UnexpectedIdentity);
         }
-        let shared = capability::negotiate(&self.offers, &hello.capabilities);
-        let shh = shared.into_iter().find(|shared| shared.capability.name == capability::SHH);
-        let shh = shh.ok_or(Reason::UselessPeer)?;
-        Ok((shh, self.roster.admit(key, visitor)?))
+        let channels = Channels::negotiate(&self.config.protocols, &hello.capabilities);
+        if !channels.protocols().contains(&Protocol::Whisper) {
+            return Err(Reason::UselessPeer);
+        }
+        Ok((channels, self.roster.admit(key, visitor)?))
     }
 
     /// Says why not. The other end gets a moment to read it, and no more.
@@ -184,10 +184,11 @@ impl Context {
     }
 
     fn hello(&self) -> Hello {
+        let offers = self.config.protocols.iter().map(|protocol| Offer::of(*protocol));
         Hello {
             version: hello::SNAPPY_VERSION,
             client: self.config.client.clone().into_bytes(),
-            capabilities: self.offers.iter().map(|offer| offer.capability.clone()).collect(),
+            capabilities: offers.map(|offer| offer.capability).collect(),
             listen_port: 0,
             public_key: self.config.identity.public_key().to_bytes(),
         }

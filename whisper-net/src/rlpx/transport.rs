@@ -32,6 +32,7 @@ use super::opening::Context;
 use crate::transport::DialError;
 use crate::transport::EVENTS_PER_POLL;
 use crate::transport::Goodbye;
+use crate::transport::Protocol;
 use crate::transport::Transport;
 use crate::transport::TransportEvent;
 
@@ -136,10 +137,10 @@ impl Transport for RlpxTransport {
         Poll::Ready(EVENTS_PER_POLL)
     }
 
-    fn send(&mut self, peer: PeerId, code: u8, payload: Vec<u8>) {
+    fn send(&mut self, peer: PeerId, protocol: Protocol, code: u8, payload: Vec<u8>) {
         if let Some(link) = self.links.get(&peer) {
             // Its task has ended otherwise, and says so.
-            let _ = link.commands.send((code, payload));
+            let _ = link.commands.send((protocol, code, payload));
         }
     }
 

@@ -95,7 +95,9 @@ impl End {
         loop {
             match self.event().await {
                 TransportEvent::Written { .. } => {}
-                TransportEvent::Received { peer, code, payload } => return (peer, code, payload),
+                TransportEvent::Received { peer, code, payload, .. } => {
+                    return (peer, code, payload);
+                }
                 other => panic!("{other:?}"),
             }
         }
@@ -106,7 +108,7 @@ impl End {
         let mut sum = 0;
         while sum < expected {
             match self.event().await {
-                TransportEvent::Written { peer, bytes } if peer == whose => sum += bytes,
+                TransportEvent::Written { peer, bytes, .. } if peer == whose => sum += bytes,
                 other => panic!("{other:?}"),
             }
         }

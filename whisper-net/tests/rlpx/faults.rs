@@ -11,6 +11,7 @@ use whisper_net::rlpx::disconnect::Reason;
 use whisper_net::rlpx::handshake;
 use whisper_net::rlpx::hello::Hello;
 use whisper_net::transport::Departure;
+use whisper_net::transport::Protocol;
 use whisper_net::transport::Transport;
 
 use crate::ends::End;
@@ -171,7 +172,7 @@ async fn a_peer_without_compression_is_spoken_to_without() {
     let (peer, _) = node.connected().await;
     raw.write(17, b"plain").await;
     assert_eq!(node.received().await.2, b"plain");
-    node.transport.send(peer, 127, b"plain too".to_vec());
+    node.transport.send(peer, Protocol::Whisper, 127, b"plain too".to_vec());
     let packet = raw.read().await.expect("a packet");
     assert_eq!((packet.code, &packet.payload[..]), (143, &b"plain too"[..]));
 }
@@ -249,7 +250,7 @@ async fn d8_a_peer_that_takes_nothing_is_cut() {
         .collect();
     // More than the kernel keeps for a connection.
     for _ in 0..32 {
-        node.transport.send(peer, 1, random.clone());
+        node.transport.send(peer, Protocol::Whisper, 1, random.clone());
     }
     assert_eq!(node.disconnected(peer).await, Departure::TimedOut);
 }

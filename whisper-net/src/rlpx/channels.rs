@@ -1,0 +1,70 @@
+//! Which message ids of a connection belong to which protocol.
+
+use super::capability;
+use super::capability::Capability;
+use super::capability::Offer;
+use super::capability::Shared;
+use crate::transport::Protocol;
+
+/// The protocols that both ends of a connection speak, each with its message ids.
+#[derive(Clone, Debug)]
+pub(super) struct Channels(Vec<(Protocol, Shared)>);
+
+impl Channels {
+    /// What `own` has in common with what the other end offers.
+    pub(super) fn negotiate(own: &[Protocol], remote: &[Capability]) -> Self {
+        let offers: Vec<Offer> = own.iter().map(|protocol| Offer::of(*protocol)).collect();
+        let shared = capability::negotiate(&offers, remote).into_iter().filter_map(|shared| {
+            let is_it =
+                |protocol: &&Protocol| Offer::of(**protocol).capability == shared.capability;
+            Some((*own.iter().find(is_it)?, shared))
+        });
+        Self(shared.collect())
+    }
+
+    pub(super) fn protocols(&self) -> Vec<Protocol> {
+        self.0.iter().map(|(protocol, _)| *protocol).collect()
+    }
+
+    /// The protocol of a message id, and its own code.
+    pub(super) fn code_of(&self, id: u64) -> Option<(Protocol, u8)> {
+        self.0.iter().find_map(|(protocol, shared)| {
+            Some((*protocol, u8::try_from(shared.code_of(id)?).ok()?))
+        })
+    }
+
+    /// The message id of a protocol's code; nothing if the other end does not speak it.
+    pub(super) fn id_of(&self, protocol: Protocol, code: u8) -> Option<u64> {
+        let (_, shared) = self.0.iter().find(|(own, _)| *own == protocol)?;
+        let code = Some(u64::from(code)).filter(|code| *code < shared.length)?;
+        shared.offset.checked_add(code)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BOTH: [Protocol; 2] = [Protocol::Ledger, Protocol::Whisper];
+
+    #[test]
+    fn the_ledger_comes_after_whisper_and_moves_nothing() {
+        let offers = [Offer::ledger(), Offer::shh()].map(|offer| offer.capability);
+        let channels = Channels::negotiate(&BOTH, &offers);
+        assert_eq!(channels.id_of(Protocol::Whisper, 127), Some(143));
+        assert_eq!(channels.id_of(Protocol::Ledger, 0), Some(144));
+        assert_eq!(channels.id_of(Protocol::Ledger, 32), None);
+        assert_eq!(channels.code_of(16), Some((Protocol::Whisper, 0)));
+        assert_eq!(channels.code_of(175), Some((Protocol::Ledger, 31)));
+        assert_eq!(channels.code_of(176), None);
+    }
+
+    #[test]
+    fn who_knows_no_ledger_is_told_nothing_of_it() {
+        let eth = Capability::new(*b"eth", 65);
+        let channels = Channels::negotiate(&BOTH, &[eth, Offer::shh().capability]);
+        assert_eq!(channels.protocols(), [Protocol::Whisper]);
+        assert_eq!(channels.id_of(Protocol::Ledger, 0), None);
+        assert_eq!(channels.code_of(144), None);
+    }
+}
