@@ -319,12 +319,18 @@ impl Handle {
         answer.await.map_err(|_| Closed)
     }
 
+    /// The loop, without keeping it alive.
+    #[allow(dead_code, reason = "asked for by the ledger, which may be left out")]
+    pub(crate) fn driver(&self) -> mpsc::WeakSender<Command> {
+        self.0.commands.downgrade()
+    }
+
     pub(crate) fn backlog(&self) -> usize {
         self.0.backlog
     }
 
     /// Lets the loop do something between two steps, and waits for the answer.
-    async fn ask<T: Send + 'static>(
+    pub(crate) async fn ask<T: Send + 'static>(
         &self,
         question: impl FnOnce(&mut Driver) -> T + Send + 'static,
     ) -> Result<T, Closed> {

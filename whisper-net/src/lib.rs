@@ -20,6 +20,7 @@
 //! | send a message of your own making | [`Handle::post`] with a [`Post`], and watch the [`Delivery`] |
 //! | read messages | [`Handle::subscribe`] with a filter, which gives a [`Subscription`] |
 //! | see who comes and goes, or what is relayed | [`Handle::events`], [`Handle::envelopes`] |
+//! | keep a block chain of public posts and handles | [`ledger::open`], then [`ledger::OpenChain::serve`] on a node |
 //! | test without a network | [`memory::MemoryNetwork`], with faults from a seed |
 //! | see what whole networks do | [`sim::World`], in virtual time, with liars if you like |
 //! | carry packets another way | implement [`transport::Transport`] |
@@ -51,8 +52,8 @@
 //! # What holds everywhere
 //!
 //! Every async function is safe to cancel. Queues are bounded, and who reads too slowly is told how
-//! much is missing. Nothing is stored: keys, sessions and the pool end with the process. Logs at the
-//! default level hold no topic, no hash, and no peer beside a time.
+//! much is missing. Only a ledger is stored: keys, sessions and the pool end with the process. Logs at
+//! the default level hold no topic, no hash, and no peer beside a time.
 #![forbid(unsafe_code)]
 
 #[cfg(all(doctest, feature = "rlpx"))]
@@ -60,6 +61,8 @@
 struct Readme;
 
 pub mod keyfile;
+#[cfg(feature = "ledger")]
+pub mod ledger;
 pub mod memory;
 #[cfg(feature = "rlpx")]
 pub mod rlpx;

@@ -11,6 +11,7 @@ use whisper_core::identity::PublicKey;
 use whisper_core::identity::SymmetricKey;
 use whisper_core::inbox::Filter;
 use whisper_core::inbox::Received;
+use whisper_core::ledger::Params;
 use whisper_core::peer::PeerId;
 use whisper_core::pow::Rating;
 use whisper_core::topic::Topic;
@@ -23,8 +24,12 @@ use whisper_net::Incoming;
 use whisper_net::Peer;
 use whisper_net::Post;
 use whisper_net::Subscription;
+use whisper_net::ledger;
+use whisper_net::ledger::Ledger;
+use whisper_net::ledger::LedgerConfig;
 use whisper_net::rlpx::RlpxConfig;
 use whisper_net::rlpx::RlpxTransport;
+use whisper_net::transport::Protocol;
 
 use crate::peer::Geth;
 use crate::peer::Options;
@@ -39,6 +44,8 @@ pub(crate) const TOPIC: Topic = Topic::new([0x01, 0x02, 0x03, 0x04]);
 pub(crate) struct Ours {
     pub(crate) node: Handle,
     events: Events,
+    /// Offered to a peer that has never heard of it.
+    _ledger: Ledger,
 }
 
 impl Ours {
@@ -46,12 +53,14 @@ impl Ours {
     pub(crate) async fn start(dial: &[&str]) -> Self {
         let mut config = Config::new(transport().await);
         config.node.min_rating = Rating::new(0.001).expect("a rating");
+        let chain = ledger::open(LedgerConfig::new(Params::regtest())).await.expect("in memory");
         let node = whisper_net::start(config).expect("nothing is missing");
+        let ledger = chain.serve(&node).await.expect("it just started");
         let events = node.events().await.expect("it just started");
         for address in dial {
             node.dial(address).await.expect("an enode URL");
         }
-        Self { node, events }
+        Self { node, events, _ledger: ledger }
     }
 
     pub(crate) fn enode(&self) -> &str {
@@ -114,7 +123,8 @@ async fn transport() -> RlpxTransport {
     let mut rng = Entropy::os().rng().expect("the system has randomness");
     let key = Arc::new(Identity::generate(&mut rng));
     let listen = Some(([127, 0, 0, 1], 0).into());
-    let config = RlpxConfig { listen, ..RlpxConfig::new(key) };
+    let protocols = vec![Protocol::Whisper, Protocol::Ledger];
+    let config = RlpxConfig { listen, protocols, ..RlpxConfig::new(key) };
     RlpxTransport::bind(config).await.expect("any port will do")
 }
 

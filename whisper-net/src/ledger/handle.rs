@@ -1,0 +1,310 @@
+//! The application's hold on a running ledger.
+
+use std::fmt;
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+use tokio::sync::oneshot;
+use whisper_core::identity::Identity;
+use whisper_core::ledger::Audit;
+use whisper_core::ledger::AuditError;
+use whisper_core::ledger::BlockId;
+use whisper_core::ledger::Entry;
+use whisper_core::ledger::Handle as Name;
+use whisper_core::ledger::HandleProof;
+use whisper_core::ledger::Header;
+use whisper_core::ledger::MempoolError;
+use whisper_core::ledger::Params;
+use whisper_core::ledger::Proven;
+use whisper_core::ledger::Record;
+use whisper_core::ledger::Tx;
+use whisper_core::ledger::TxDraft;
+use whisper_core::ledger::TxError;
+use whisper_core::ledger::TxId;
+use whisper_core::ledger::TxProof;
+use whisper_core::ledger::TxRating;
+use whisper_core::ledger::sync::PeerInfo;
+
+use super::config::LedgerConfig;
+use super::effort;
+use super::engine::Command;
+use super::engine::Engine;
+use super::events::LedgerEvents;
+use super::miner::Mining;
+use crate::gap;
+use crate::handle::Closed;
+use crate::handle::Handle;
+
+/// The application's hold on a running ledger. Clones hold the same one, and the node that it runs
+/// on; when the last is dropped the ledger ends.
+///
+/// Every method may be called from anywhere, and every future be dropped at any time.
+#[derive(Clone)]
+pub struct Ledger(Arc<Inner>);
+
+struct Inner {
+    /// Keeps the node running.
+    _node: Handle,
+    commands: mpsc::Sender<Command>,
+    config: LedgerConfig,
+}
+
+impl Ledger {
+    pub(super) fn new(node: Handle, commands: mpsc::Sender<Command>, config: LedgerConfig) -> Self {
+        Self(Arc::new(Inner { _node: node, commands, config }))
+    }
+
+    /// The network's rules and first block.
+    pub fn params(&self) -> &Params {
+        &self.0.config.params
+    }
+
+    /// Does the work for a transaction and signs it. Dropping the future ends the work.
+    ///
+    /// # Errors
+    /// [`SignError`] if `author` is not the draft's, or the runtime goes down.
+    pub async fn sign(&self, draft: TxDraft, author: Arc<Identity>) -> Result<Tx, SignError> {
+        let draft = Arc::new(draft);
+        let nonce = effort::find(&draft, self.0.config.threads).await.ok_or(Closed)?;
+        Ok(draft.sign(nonce, &author)?)
+    }
+
+    /// Lets a transaction wait for a block, here and at the peers.
+    ///
+    /// # Errors
+    /// [`SubmitError`] if the next block could not hold it, or there is no room for it.
+    pub async fn submit(&self, tx: Tx) -> Result<(), SubmitError> {
+        Ok(self.ask(move |engine| engine.submit(tx)).await??)
+    }
+
+    /// What waits for a block, best rated first.
+    ///
+    /// # Errors
+    /// [`Closed`] if the ledger has ended.
+    pub async fn pending(&self) -> Result<Vec<(Tx, TxRating)>, Closed> {
+        self.ask(|engine| {
+            let now = engine.now().as_secs();
+            let all = engine.node().mempool().iter();
+            let alive = all.filter(|(tx, _)| u64::from(tx.expiry()) > now);
+            alive.map(|(tx, rating)| (tx.clone(), rating)).collect()
+        })
+        .await
+    }
+
+    /// The stream of what happens to the ledger from now on.
+    ///
+    /// # Errors
+    /// [`Closed`] if the ledger has ended.
+    pub async fn events(&self) -> Result<LedgerEvents, Closed> {
+        let (feed, tap) = gap::channel(self.0.config.backlog);
+        self.ask(move |engine| engine.listen(feed)).await?;
+        Ok(LedgerEvents::new(tap))
+    }
+
+    /// How far the ledger is.
+    ///
+    /// # Errors
+    /// [`Closed`] if the ledger has ended.
+    pub async fn overview(&self) -> Result<Overview, Closed> {
+        self.ask(|engine| {
+            let (ledger, mempool) = (engine.ledger(), engine.node().mempool());
+            Overview {
+                tip: ledger.tip(),
+                header_tip: ledger.headers().tip(),
+                handles: ledger.directory().len(),
+                pending: mempool.len(),
+                pending_bytes: mempool.bytes(),
+                floor: mempool.floor(engine.now()),
+            }
+        })
+        .await
+    }
+
+    /// The peers that have a ledger, and how far they are.
+    ///
+    /// # Errors
+    /// [`Closed`] if the ledger has ended.
+    pub async fn peers(&self) -> Result<Vec<PeerInfo>, Closed> {
+        self.ask(|engine| engine.node().peers().collect()).await
+    }
+
+    /// What stands under a handle, with a proof from the newest block.
+    ///
+    /// # Errors
+    /// [`Closed`] if the ledger has ended.
+    pub async fn look_up(&self, handle: Name) -> Result<Option<LookUp>, Closed> {
+        self.ask(move |engine| {
+            let (ledger, tip) = (engine.ledger(), engine.ledger().tip());
+            let proof = ledger.prove_handle(&tip.id, &handle, engine.store())?;
+            let changed = proof.record.map_or(tip.height, |record| record.changed);
+            let confirmations = tip.height.saturating_sub(changed).saturating_add(1);
+            let proven = Proven { height: changed, confirmations };
+            Some(LookUp { record: proof.record, proven, header: tip.header, proof })
+        })
+        .await
+    }
+
+    /// Proves that a transaction stands in the chain; nothing if it does not.
+    ///
+    /// # Errors
+    /// [`Closed`] if the ledger has ended.
+    pub async fn prove(&self, id: TxId) -> Result<Option<TxProof>, Closed> {
+        self.ask(move |engine| {
+            let (height, _) = engine.store().place_of(&id).ok()??;
+            let block = engine.ledger().at(height)?;
+            engine.ledger().prove_tx(&block.id, &id, engine.store())
+        })
+        .await
+    }
+
+    /// The header at this height of the chain.
+    ///
+    /// # Errors
+    /// [`Closed`] if the ledger has ended.
+    pub async fn at(&self, height: u32) -> Result<Option<Entry>, Closed> {
+        self.ask(move |engine| engine.ledger().at(height)).await
+    }
+
+    /// A block of the chain or beside it, encoded.
+    ///
+    /// # Errors
+    /// [`Closed`] if the ledger has ended.
+    pub async fn block(&self, id: BlockId) -> Result<Option<Arc<[u8]>>, Closed> {
+        self.ask(move |engine| engine.block(&id)).await
+    }
+
+    /// Reads the blocks at these heights once more and checks all that each shows by itself. Other
+    /// work goes on between the blocks.
+    ///
+    /// # Errors
+    /// [`AuditFailure`] names the first block that is not as it should be.
+    pub async fn audit(&self, heights: RangeInclusive<u32>) -> Result<Audit, AuditFailure> {
+        let mut sum = Audit::default();
+        let (mut from, last) = heights.into_inner();
+        while from <= last {
+            let part = from..=from.saturating_add(AUDIT_STEP - 1).min(last);
+            let audit = self
+                .ask(move |engine| engine.ledger().audit(part, engine.store()))
+                .await
+                .map_err(AuditFailure::Closed)?
+                .map_err(AuditFailure::Block)?;
+            if audit.blocks == 0 {
+                break;
+            }
+            sum.blocks = sum.blocks.saturating_add(audit.blocks);
+            sum.txs = sum.txs.saturating_add(audit.txs);
+            let Some(next) = from.checked_add(AUDIT_STEP) else { break };
+            from = next;
+        }
+        Ok(sum)
+    }
+
+    /// Asks for one block, with what waits in it. Returns at once: [`Mining`] tells how it goes.
+    ///
+    /// # Errors
+    /// [`Closed`] if the ledger has ended.
+    pub async fn mine(&self) -> Result<Mining, Closed> {
+        self.ask(|engine| engine.foreman.request()).await
+    }
+
+    /// Mines one block after the other, or stops that.
+    ///
+    /// # Errors
+    /// [`Closed`] if the ledger has ended.
+    pub async fn keep_mining(&self, on: bool) -> Result<(), Closed> {
+        self.ask(move |engine| engine.foreman.keep(on)).await
+    }
+
+    /// Lets the engine do something between two steps, and waits for the answer.
+    async fn ask<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&mut Engine) -> T + Send + 'static,
+    ) -> Result<T, Closed> {
+        let (sender, answer) = oneshot::channel();
+        let command: Command = Box::new(move |engine| {
+            // Whoever asked may have gone.
+            let _ = sender.send(question(engine));
+        });
+        self.0.commands.send(command).await.map_err(|_| Closed)?;
+        answer.await.map_err(|_| Closed)
+    }
+}
+
+impl fmt::Debug for Ledger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ledger").field("genesis", &self.params().genesis_id()).finish()
+    }
+}
+
+/// How far a ledger is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Overview {
+    /// The newest block that is checked in full.
+    pub tip: Entry,
+    /// The newest header: ahead of the block while blocks are fetched.
+    pub header_tip: Entry,
+    /// How many handles there are.
+    pub handles: usize,
+    /// How many transactions wait.
+    pub pending: usize,
+    /// Their bytes.
+    pub pending_bytes: usize,
+    /// The lowest rating that may wait.
+    pub floor: TxRating,
+}
+
+/// What stands under a handle.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct LookUp {
+    /// The record; nothing if nobody has the handle.
+    pub record: Option<Record>,
+    /// Where the record was changed last, and how deep that is buried: do not trust a changed key
+    /// before it is.
+    pub proven: Proven,
+    /// The header of the newest block.
+    pub header: Header,
+    /// The proof from it, for those who hold headers only.
+    pub proof: HandleProof,
+}
+
+/// Why a transaction may not wait for a block.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SubmitError {
+    /// The ledger refuses it.
+    #[error(transparent)]
+    Refused(#[from] MempoolError),
+    /// The ledger has ended.
+    #[error(transparent)]
+    Closed(#[from] Closed),
+}
+
+/// Why a transaction is not signed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SignError {
+    /// The author is not the draft's.
+    #[error(transparent)]
+    Tx(#[from] TxError),
+    /// The runtime goes down.
+    #[error(transparent)]
+    Closed(#[from] Closed),
+}
+
+/// Why an audit has ended early.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AuditFailure {
+    /// A block is not as it should be.
+    #[error(transparent)]
+    Block(AuditError),
+    /// The ledger has ended.
+    #[error(transparent)]
+    Closed(Closed),
+}
+
+/// Blocks between two looks at what else is to be done.
+const AUDIT_STEP: u32 = 8;

@@ -1,0 +1,78 @@
+//! The ledger on real networks: a chain on disk that keeps up with others, and mines.
+//!
+//! ```text
+//!   application ── Ledger ── submit, look up, prove, audit, mine
+//!                     │
+//!   driver ⇄ news, wishes ⇄ engine: whisper_core::ledger::sync::LedgerNode
+//!                     │        │
+//!                   store    miners        a file; threads
+//! ```
+//!
+//! The engine runs beside the loop of the relay, which never waits for it. It speaks `wledger/1` over
+//! the same connections; peers without it notice nothing.
+//!
+//! A post, mined and proven, on a network of one:
+//!
+//! ```
+//! use std::sync::Arc;
+//! use std::time::Duration;
+//!
+//! use whisper_core::identity::Identity;
+//! use whisper_core::ledger::{Params, Payload, Post, TxDraft};
+//! use whisper_core::topic::Topic;
+//! use whisper_net::ledger::{self, LedgerConfig};
+//! use whisper_net::memory::MemoryNetwork;
+//! use whisper_net::transport::Protocol;
+//! use whisper_net::{Config, Entropy};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let chain = ledger::open(LedgerConfig::new(Params::regtest())).await?;
+//! let protocols = [Protocol::Whisper, Protocol::Ledger];
+//! let transport = MemoryNetwork::new().transport_with("alice", &protocols);
+//! let node = whisper_net::start(Config::new(transport))?;
+//! let ledger = chain.serve(&node).await?;
+//!
+//! let alice = Arc::new(Identity::generate(&mut Entropy::os().rng()?));
+//! let payload = Payload::Post(Post { topic: Topic::default(), parent: None, text: "hello" });
+//! let expiry = node.clock().now().saturating_add(Duration::from_secs(3_600));
+//! let draft = TxDraft::new(ledger.params(), &alice.public_key(), expiry, &payload)?;
+//! let post = ledger.sign(draft, alice).await?;
+//! let id = post.id();
+//! ledger.submit(post).await?;
+//! ledger.mine().await?.found().await?;
+//! let proof = ledger.prove(id).await?.expect("it stands in the block");
+//! assert_eq!(proof.seal.seal.height, 1);
+//! # node.shutdown().await;
+//! # Ok(())
+//! # }
+//! ```
+
+mod config;
+mod effort;
+mod engine;
+mod events;
+mod fault;
+mod handle;
+mod miner;
+mod queue;
+mod store;
+mod task;
+
+pub use config::LedgerConfig;
+pub use config::OpenChain;
+pub use config::open;
+pub use events::Change;
+pub use events::LedgerEvent;
+pub use events::LedgerEvents;
+pub use fault::OpenError;
+pub use fault::StoreError;
+pub use handle::AuditFailure;
+pub use handle::Ledger;
+pub use handle::LookUp;
+pub use handle::Overview;
+pub use handle::SignError;
+pub use handle::SubmitError;
+pub use miner::Mining;
+pub use miner::MiningEnded;
+pub use miner::Progress;

@@ -1,0 +1,272 @@
+//! Files that are whole, torn or somebody else's; and a process that is killed while it writes.
+
+use std::fs;
+use std::io::BufRead;
+use std::io::BufReader;
+use std::io::Write;
+use std::path::Path;
+use std::process::Command;
+use std::process::Stdio;
+use std::time::Duration;
+
+use rand_core::Rng;
+use rand_core::SeedableRng;
+use whisper_core::identity::Identity;
+use whisper_core::ledger::Block;
+use whisper_core::ledger::Ledger;
+use whisper_core::ledger::Miner;
+use whisper_core::ledger::NextKey;
+use whisper_core::ledger::Operation;
+use whisper_core::ledger::Payload;
+use whisper_core::ledger::Post;
+use whisper_core::ledger::Register;
+use whisper_core::ledger::Template;
+use whisper_core::ledger::Tx;
+use whisper_core::ledger::TxDraft;
+use whisper_core::ledger::Unchecked;
+use whisper_core::time::Timestamp;
+use whisper_core::topic::Topic;
+
+use super::*;
+use crate::clock::Clock;
+use crate::ledger::LedgerConfig;
+use crate::ledger::OpenChain;
+
+type Dice = chacha20::ChaCha20Rng;
+
+/// Long after every block of these tests.
+fn later() -> Timestamp {
+    Params::regtest().genesis_header().timestamp().saturating_add(Duration::from_secs(1 << 30))
+}
+
+fn open(path: &Path) -> Result<OpenChain, OpenError> {
+    let clock = Clock::from_source(later);
+    let path = Some(path.to_owned());
+    OpenChain::open(LedgerConfig {
+        path,
+        clock,
+        recheck: 20,
+        ..LedgerConfig::new(Params::regtest())
+    })
+}
+
+/// The next block of a ledger, half a minute after the last, with a post and a claim.
+fn next_block(ledger: &Ledger, dice: &mut Dice) -> Block<Unchecked> {
+    let time = ledger.tip().header.timestamp().saturating_add(Duration::from_secs(30));
+    let author = Identity::generate(dice);
+    let text = dice.next_u64().to_string();
+    let handle = format!("h-{}", dice.next_u64()).parse().unwrap();
+    let register = Register { operation: Operation::Claim, seq: 0, next: NextKey::NONE, handle };
+    let payloads = [
+        Payload::Post(Post { topic: Topic::default(), parent: None, text: &text }),
+        Payload::Register(register),
+    ];
+    let expiry = time.saturating_add(Duration::from_secs(3_600));
+    let txs: Vec<Tx> = payloads
+        .iter()
+        .map(|payload| {
+            let draft = TxDraft::new(ledger.params(), &author.public_key(), expiry, payload);
+            let draft = draft.unwrap();
+            draft.sign(draft.find(0..u64::MAX).unwrap(), &author).unwrap()
+        })
+        .collect();
+    let template = Template::new(time, ledger, txs, &dice.next_u64().to_le_bytes()).unwrap();
+    Miner::new(template).search(u64::MAX).unwrap()
+}
+
+/// Adds a block and writes what follows from it.
+fn add(ledger: &mut Ledger, store: &Store, block: Block<Unchecked>) {
+    let update = ledger.accept_block_with(later(), block, &store).unwrap();
+    store.write(&update).unwrap();
+}
+
+/// One branch, and a longer one that replaces it: blocks of both are written.
+fn branch_out(
+    ledger: &mut Ledger,
+    store: &Store,
+    dice: &mut Dice,
+    mut written: impl FnMut(&Ledger),
+) {
+    let mut other = ledger.clone();
+    let len = 1 + dice.next_u32() % 3;
+    for _ in 0..len {
+        let block = next_block(ledger, dice);
+        add(ledger, store, block);
+        written(ledger);
+    }
+    for _ in 0..=len {
+        let block = next_block(&other, dice);
+        let update = other.accept_block_with(later(), block.clone(), &store).unwrap();
+        drop(update);
+        add(ledger, store, block);
+        written(ledger);
+    }
+}
+
+/// Whether the ledger is what its own blocks make of the first one.
+fn is_replay(ledger: &Ledger, store: &Store) -> bool {
+    let mut again = Ledger::new(Params::regtest()).unwrap();
+    for height in 1..=ledger.tip().height {
+        let bytes = store.block(&ledger.at(height).unwrap().id).unwrap();
+        let block = Block::decode(bytes).unwrap();
+        drop(again.accept_block(later(), block).unwrap());
+    }
+    let same_ids = again.unexpired().eq(ledger.unexpired());
+    let root = |ledger: &Ledger| ledger.directory().root();
+    same_ids && again.tip() == ledger.tip() && root(&again) == root(ledger)
+}
+
+#[test]
+fn what_was_written_is_there_when_the_file_is_opened_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger");
+    let mut dice = Dice::from_seed([1; 32]);
+    let OpenChain { mut ledger, store, .. } = open(&path).unwrap();
+    for _ in 0..12 {
+        branch_out(&mut ledger, &store, &mut dice, |_| ());
+    }
+    let txs: Vec<TxId> = ledger.unexpired().collect();
+    let (height, index) = store.place_of(&txs[3]).unwrap().unwrap();
+    let block = ledger.at(height).unwrap().id;
+    let proof = ledger.prove_tx(&block, &txs[3], &store).unwrap();
+    assert_eq!(proof.path.index, index);
+    drop(store);
+    let OpenChain { ledger: again, store, .. } = open(&path).unwrap();
+    assert!(again.tip() == ledger.tip() && again.tip().height > 12);
+    assert!(is_replay(&again, &store));
+}
+
+#[test]
+fn a_file_in_use_or_of_somebody_else_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger");
+    let held = open(&path).unwrap();
+    assert_eq!(open(&path).unwrap_err(), OpenError::Busy);
+    drop(held);
+    let other = LedgerConfig { path: Some(path), ..LedgerConfig::new(Params::test()) };
+    assert_eq!(OpenChain::open(other).unwrap_err(), OpenError::OtherNetwork);
+    let diary = folder.path().join("diary");
+    fs::write(&diary, "dear diary, ".repeat(1_000)).unwrap();
+    let error = open(&diary).unwrap_err();
+    assert_eq!(error, OpenError::Foreign);
+    assert!(error.to_string().contains("name another"));
+    assert_eq!(fs::read_to_string(&diary).unwrap(), "dear diary, ".repeat(1_000));
+    let alien = folder.path().join("alien");
+    let database = Database::create(&alien).unwrap();
+    let begun = database.begin_write().unwrap();
+    begun.open_table(TableDefinition::<&str, u64>::new("scores")).unwrap();
+    begun.commit().unwrap();
+    drop(database);
+    assert_eq!(open(&alien).unwrap_err(), OpenError::Foreign);
+    let nowhere = folder.path().join("no").join("such").join("folder");
+    assert!(matches!(open(&nowhere).unwrap_err(), OpenError::Io(_)));
+}
+
+#[tokio::test]
+async fn a_torn_file_gives_a_sentence_that_says_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger");
+    let mut dice = Dice::from_seed([2; 32]);
+    let OpenChain { mut ledger, store, .. } = open(&path).unwrap();
+    for _ in 0..4 {
+        branch_out(&mut ledger, &store, &mut dice, |_| ());
+    }
+    drop(store);
+    let whole = fs::read(&path).unwrap();
+    let torn = folder.path().join("torn");
+    for part in [1, 2, 3] {
+        fs::write(&torn, &whole[..whole.len() * part / 4]).unwrap();
+        assert_is_told(&torn).await;
+    }
+    // A page in the middle is lost, as when a disk forgets it.
+    let mut hole = whole.clone();
+    let middle = hole.len() / 2;
+    hole[4_096..middle].fill(0);
+    fs::write(&torn, hole).unwrap();
+    assert_is_told(&torn).await;
+}
+
+async fn assert_is_told(path: &Path) {
+    let config = LedgerConfig {
+        path: Some(path.to_owned()),
+        clock: Clock::from_source(later),
+        ..LedgerConfig::new(Params::regtest())
+    };
+    let error = crate::ledger::open(config).await.unwrap_err();
+    assert!(matches!(error, OpenError::Damaged(_)), "{error:?}");
+    assert!(error.to_string().contains("move it away and start again"));
+}
+
+#[test]
+fn a_clock_behind_the_chain_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger");
+    let mut dice = Dice::from_seed([3; 32]);
+    let OpenChain { mut ledger, store, .. } = open(&path).unwrap();
+    branch_out(&mut ledger, &store, &mut dice, |_| ());
+    drop(store);
+    let clock = Clock::from_source(|| Timestamp::from_secs(1_600_000_000));
+    let config = LedgerConfig { path: Some(path), clock, ..LedgerConfig::new(Params::regtest()) };
+    assert_eq!(OpenChain::open(config).unwrap_err(), OpenError::Clock);
+}
+
+/// Where the child below keeps its chain.
+const CHILD: &str = "WHISPER_TEST_LEDGER_CHILD";
+
+/// What the test below kills.
+#[test]
+#[ignore = "runs until it is killed: the next test starts it"]
+fn a_child_that_mines_and_reorganises() {
+    let Some(path) = std::env::var_os(CHILD) else { return };
+    let OpenChain { mut ledger, store, .. } = open(Path::new(&path)).unwrap();
+    let mut dice = Dice::seed_from_u64(std::process::id().into());
+    loop {
+        branch_out(&mut ledger, &store, &mut dice, |ledger| {
+            let mut out = std::io::stdout().lock();
+            let tip = ledger.tip();
+            writeln!(out, "tip {:08} {}", tip.height, tip.id).and_then(|()| out.flush()).unwrap();
+        });
+    }
+}
+
+#[test]
+fn killed_at_any_moment_it_reopens_as_a_replay_of_its_blocks() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger");
+    let name = "ledger::store::tests::a_child_that_mines_and_reorganises";
+    let mut dice = Dice::from_seed([4; 32]);
+    let mut heights = Vec::new();
+    for cycle in 0..50 {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args([name, "--exact", "--ignored", "--nocapture"])
+            .env(CHILD, &path)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        // Not before it writes, and then at any moment.
+        let first = lines.by_ref().map_while(Result::ok).find(|line| line.starts_with("tip "));
+        std::thread::sleep(Duration::from_millis((dice.next_u32() % 60).into()));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let told: Vec<String> = first.into_iter().chain(lines.map_while(Result::ok)).collect();
+        let OpenChain { ledger, store, .. } = open(&path).unwrap();
+        let (height, id) = told.iter().rev().find_map(|line| read(line)).unwrap();
+        // What was told is stored: it is the tip, or one change has come that was not told any more,
+        // which adds a block or takes this one back for a branch that is longer by one.
+        let tip = ledger.tip();
+        assert!(tip.id == id || tip.height == height + 1, "cycle {cycle}: {height} is lost");
+        assert!(is_replay(&ledger, &store), "cycle {cycle}");
+        heights.push(ledger.tip().height);
+    }
+    assert!(heights.windows(2).all(|pair| pair[0] <= pair[1]), "{heights:?}");
+    println!("50 kills, {} blocks", heights.last().unwrap());
+}
+
+/// A line of the child's, if it got to write all of it.
+fn read(line: &str) -> Option<(u32, BlockId)> {
+    let (height, id) = line.strip_prefix("tip ")?.split_once(' ')?;
+    let mut bytes: [u8; 32] = hex::decode(id).ok()?.try_into().ok()?;
+    bytes.reverse();
+    Some((height.parse().ok()?, BlockId::new(bytes)))
+}

@@ -1,0 +1,184 @@
+//! Ledgers on nodes that run: they mine against each other, part, and agree again.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot run fails")]
+
+mod member;
+mod phone;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use whisper_core::ledger::Handle as Name;
+use whisper_core::ledger::NextKey;
+use whisper_core::ledger::Operation;
+use whisper_core::ledger::Params;
+use whisper_core::ledger::Payload;
+use whisper_core::ledger::Proof;
+use whisper_core::ledger::Question;
+use whisper_core::ledger::Register;
+use whisper_net::Event;
+use whisper_net::ledger;
+use whisper_net::ledger::LedgerConfig;
+use whisper_net::ledger::LedgerEvent;
+use whisper_net::ledger::SubmitError;
+use whisper_net::memory::MemoryNetwork;
+use whisper_net::transport::Departure;
+
+use self::member::Member;
+use self::member::agree;
+use self::member::clock;
+use self::member::eventually;
+use self::member::identity;
+use self::phone::Phone;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn three_nodes_mine_against_each_other_part_and_agree_on_the_heavier_chain() {
+    let params = Params::test();
+    let mut members = Vec::new();
+    for _ in 0..3 {
+        members.push(Member::rlpx(&params).await);
+    }
+    let [one, two, three] = &members[..] else { panic!("three members") };
+    two.dial(one).await;
+    three.dial(one).await;
+    three.dial(two).await;
+    eventually(|| async { one.ledger.peers().await.unwrap().len() == 2 }).await;
+    let first = one.post("before the split").await;
+    for turn in 0..3 {
+        // All search at once; who comes late goes on from the others' block.
+        let found = tokio::join!(one.mine(), two.mine(), three.mine());
+        assert_ne!(found.0, found.1, "turn {turn}");
+        members[turn].mine().await;
+        agree(&members).await;
+    }
+    let proof = three.ledger.prove(first.id()).await.unwrap().expect("it stands in a block");
+    let block = three.ledger.at(proof.seal.seal.height).await.unwrap().unwrap();
+    assert_eq!(proof.verify(&block.header), Ok(()));
+
+    three.leave_all().await;
+    let mut events = three.ledger.events().await.unwrap();
+    let lonely = three.post("on the weaker side").await;
+    three.mine().await;
+    assert!(three.ledger.prove(lonely.id()).await.unwrap().is_some());
+    for _ in 0..3 {
+        one.mine().await;
+    }
+    agree(&members[..2]).await;
+    three.dial(one).await;
+    agree(&members).await;
+    let change = loop {
+        match events.next().await.unwrap() {
+            LedgerEvent::Changed(change) if !change.disconnected.is_empty() => break change,
+            _ => {}
+        }
+    };
+    assert_eq!((change.disconnected.len(), &change.returned[..]), (1, &[lonely.id()][..]));
+    assert!(three.ledger.prove(lonely.id()).await.unwrap().is_none());
+    assert_eq!(three.ledger.pending().await.unwrap().len(), 1, "what left the chain waits again");
+    three.mine().await;
+    agree(&members).await;
+    assert!(one.ledger.prove(lonely.id()).await.unwrap().is_some());
+    let tip = one.ledger.overview().await.unwrap().tip;
+    let peers = one.ledger.peers().await.unwrap();
+    assert!(peers.iter().all(|peer| peer.height <= tip.height));
+    let audit = two.ledger.audit(1..=u32::MAX).await.unwrap();
+    assert_eq!((audit.blocks, audit.txs), (tip.height, 2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_newcomer_fetches_two_thousand_blocks_and_a_phone_needs_none() {
+    let (params, network) = (Params::regtest(), MemoryNetwork::new());
+    let old = Member::memory(&network, "old", &params).await;
+    let alice: Name = "alice".parse().unwrap();
+    let owner = Arc::new(identity());
+    let next = NextKey::NONE;
+    let claim = Register { operation: Operation::Claim, seq: 0, next, handle: alice };
+    old.submit(&owner, &Payload::Register(claim)).await;
+    old.ledger.keep_mining(true).await.unwrap();
+    let height = || async { old.ledger.overview().await.unwrap().tip.height };
+    eventually(|| async { height().await >= 2_000 }).await;
+    old.ledger.keep_mining(false).await.unwrap();
+    // A block may still be on its way.
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let found = old.ledger.look_up(alice).await.unwrap().unwrap();
+    assert_eq!(found.record.unwrap().owner, owner.public_key().to_compressed());
+    assert!(found.proven.confirmations >= 2_000);
+
+    let new = Member::memory(&network, "new", &params).await;
+    let begin = std::time::Instant::now();
+    new.dial(&old).await;
+    let members = [old, new];
+    agree(&members).await;
+    println!("2,000 blocks in {:?}", begin.elapsed());
+
+    let mut phone = Phone::new(&network, &params, "new");
+    phone.follow(members[1].ledger.overview().await.unwrap().tip.height).await;
+    let tip = phone.tip();
+    let (proof, proven) = phone.ask(Question::Handle(tip.id, alice)).await;
+    let Proof::Handle(proof) = proof else { panic!("{proof:?}") };
+    assert_eq!(proof.record.unwrap().owner, owner.public_key().to_compressed());
+    assert_eq!(proven.height, tip.height);
+    assert_eq!(phone.blocks, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ledger_goes_on_where_it_ended() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = Some(folder.path().join("ledger"));
+    let config = LedgerConfig { path, clock: clock(), ..LedgerConfig::new(Params::regtest()) };
+    let network = MemoryNetwork::new();
+    let member = Member::with(&network, "one", config.clone()).await;
+    let post = member.post("to stay").await;
+    member.mine().await;
+    let tip = member.ledger.overview().await.unwrap().tip;
+    let busy = ledger::open(config.clone()).await.unwrap_err();
+    assert_eq!(busy, ledger::OpenError::Busy);
+    member.end().await;
+    let mut again = ledger::open(config.clone()).await;
+    // The last step may not have ended.
+    while matches!(again, Err(ledger::OpenError::Busy)) {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        again = ledger::open(config.clone()).await;
+    }
+    assert_eq!(again.unwrap().ledger().tip(), tip);
+    let member = Member::with(&network, "one", config).await;
+    assert!(member.ledger.prove(post.id()).await.unwrap().is_some());
+    let refused = member.ledger.submit(post).await.unwrap_err();
+    assert!(matches!(refused, SubmitError::Refused(_)), "{refused:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_follows_another_chain_is_of_no_use() {
+    let network = MemoryNetwork::new();
+    let one = Member::memory(&network, "one", &Params::regtest()).await;
+    let other = Member::memory(&network, "other", &Params::test()).await;
+    let mut events = one.node.events().await.unwrap();
+    one.dial(&other).await;
+    let how = loop {
+        if let Event::Disconnected { how, .. } = events.next().await.unwrap() {
+            break how;
+        }
+    };
+    assert!(matches!(how, Departure::Local | Departure::Remote), "{how:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_search_tells_how_far_it_is_and_ends_when_nobody_waits() {
+    let member = Member::memory(&MemoryNetwork::new(), "one", &Params::main()).await;
+    let mut mining = member.ledger.mine().await.unwrap();
+    let progress = loop {
+        mining.changed().await;
+        // Luck may bring a block of 2^24 hashes within a blink.
+        let Some(progress) = mining.progress() else { return };
+        if progress.hashes > 0 {
+            break progress;
+        }
+    };
+    assert!(progress.per_second > 0.0);
+    assert!((progress.expected / f64::from(1 << 24) - 1.0).abs() < 0.01);
+    drop(mining);
+    let mut second = member.ledger.mine().await.unwrap();
+    second.changed().await;
+    let begun_anew = second.progress().is_none_or(|now| now.hashes <= progress.hashes * 8);
+    assert!(begun_anew, "progress is that of the request");
+}
