@@ -1,5 +1,6 @@
 //! AES-256-GCM as Whisper envelopes carry it: ciphertext, tag, nonce.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -10,9 +11,13 @@ use rand_core::CryptoRng;
 
 use super::DecryptError;
 use super::Secret;
+use super::stack;
+use super::wiping_stack;
 
 /// A key with its schedule worked out: making one costs as much as sealing a short message.
-pub struct AesGcm(Aes256Gcm);
+///
+/// Boxed as a [`Secret`] is: the schedule begins with the key, and a move would leave a copy of it.
+pub struct AesGcm(Box<Aes256Gcm>);
 
 impl AesGcm {
     /// Bytes that sealing adds: a tag of 16 and a nonce of 12.
@@ -20,7 +25,7 @@ impl AesGcm {
 
     /// Works out the schedule of `key`.
     pub fn new(key: &Secret<32>) -> Self {
-        Self(Aes256Gcm::new(key.expose().into()))
+        wiping_stack::<{ stack::CIPHER }, _>(|| Self(Box::new(Aes256Gcm::new(key.expose().into()))))
     }
 
     /// Encrypts under a nonce that is drawn here: nobody can give the same twice.

@@ -13,9 +13,10 @@ use k256::elliptic_curve::point::AffineCoordinates;
 use k256::elliptic_curve::sec1::FromSec1Point;
 use k256::elliptic_curve::sec1::ToSec1Point;
 use rand_core::CryptoRng;
-use zeroize::zeroize_stack;
 
 use super::Secret;
+use super::stack;
+use super::wiping_stack;
 use crate::hex::parse_hex;
 
 /// A private key: 32 bytes, big-endian, at least 1 and below the order of the curve.
@@ -38,7 +39,7 @@ impl SecretKey {
     /// # Errors
     /// [`InvalidKey`] if it is zero or not below the order of the curve.
     pub fn from_secret(secret: Secret<32>) -> Result<Self, InvalidKey> {
-        let valid = wiping_stack(|| parse(&secret).is_some());
+        let valid = alone(|| parse(&secret).is_some());
         if valid { Ok(Self(secret)) } else { Err(InvalidKey) }
     }
 
@@ -52,14 +53,14 @@ impl SecretKey {
 
     /// The public half.
     pub fn public_key(&self) -> PublicKey {
-        wiping_stack(|| PublicKey(self.parsed().public_key()))
+        alone(|| PublicKey(self.parsed().public_key()))
     }
 
     /// The x coordinate of the point that both parties can compute, 32 bytes big-endian.
     pub fn agree(&self, other: &PublicKey) -> Secret<32> {
         // Through `x()`, never through a SEC1 encoding: that one branches on secret bytes.
         Secret::fill_with(|shared| {
-            wiping_stack(|| {
+            alone(|| {
                 let agreed = self.parsed().diffie_hellman(&other.0);
                 shared.copy_from_slice(agreed.raw_secret_bytes());
             });
@@ -69,7 +70,7 @@ impl SecretKey {
     /// Signs a digest: RFC 6979 nonce, low s, recovery id 0 or 1.
     pub fn sign(&self, digest: &[u8; 32]) -> Signature {
         let (signature, id) =
-            wiping_stack(|| SigningKey::from(self.parsed()).sign_prehash_recoverable(digest));
+            alone(|| SigningKey::from(self.parsed()).sign_prehash_recoverable(digest));
         let mut bytes = [0; 65];
         let (scalars, v) = bytes.split_at_mut(64);
         scalars.copy_from_slice(&signature.to_bytes());
@@ -96,18 +97,9 @@ fn parse(bytes: &Secret<32>) -> Option<k256::SecretKey> {
 }
 
 /// Runs `work`, then overwrites the stack it used: k256 leaves limbs of the scalar there.
-fn wiping_stack<T>(work: impl FnOnce() -> T) -> T {
-    #[inline(never)]
-    fn apart<T>(work: impl FnOnce() -> T) -> T {
-        work()
-    }
-    let result = apart(work);
-    zeroize_stack::<STACK>();
-    result
+fn alone<T>(work: impl FnOnce() -> T) -> T {
+    wiping_stack::<{ stack::CURVE }, T>(work)
 }
-
-/// Enough for one scalar multiplication, found by searching the stack afterwards.
-const STACK: usize = 65_536;
 
 /// A point of the curve, not infinity. Prints and parses as 130 hex digits.
 #[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]

@@ -19,6 +19,8 @@ use super::Secret;
 use super::curve::PublicKey;
 use super::curve::SecretKey;
 use super::kdf;
+use super::stack;
+use super::wiping_stack;
 
 /// Bytes that encryption adds.
 pub const OVERHEAD: usize = POINT + IV + MAC;
@@ -82,6 +84,10 @@ impl Keys {
     /// NIST SP 800-56's concatenation KDF for 32 bytes: one hash. The second half is hashed again
     /// before it keys the MAC.
     fn derive(shared: &Secret<32>) -> Self {
+        wiping_stack::<{ stack::CIPHER }, _>(|| Self::hash(shared))
+    }
+
+    fn hash(shared: &Secret<32>) -> Self {
         let both = Secret::<32>::fill_with(|both| {
             let mut hash = Sha256::new_with_prefix(1_u32.to_be_bytes());
             hash.update(shared.expose());
@@ -95,8 +101,10 @@ impl Keys {
     }
 
     fn apply(&self, iv: &[u8; IV], buffer: &mut [u8]) {
-        ctr::Ctr128BE::<Aes128>::new(self.cipher.expose().into(), iv.into())
-            .apply_keystream(buffer);
+        wiping_stack::<{ stack::CIPHER }, _>(|| {
+            ctr::Ctr128BE::<Aes128>::new(self.cipher.expose().into(), iv.into())
+                .apply_keystream(buffer);
+        });
     }
 }
 

@@ -3,6 +3,7 @@
 //! | file | what |
 //! |---|---|
 //! | [`Secret`] | the only home of key bytes: boxed, wiped, silent |
+//! | [`wiping_stack`] | what computing with keys leaves behind is overwritten |
 //! | [`curve`] | secp256k1: agreement, recoverable signatures |
 //! | [`ecies`] | encryption for a public key, with go-ethereum's parameters |
 //! | [`aead`] | AES-256-GCM under a nonce that is drawn, never given |
@@ -13,8 +14,10 @@ pub mod curve;
 pub mod ecies;
 pub mod kdf;
 mod secret;
+mod stack;
 
 pub use secret::Secret;
+pub use stack::wiping_stack;
 
 /// A ciphertext did not open. Which step failed is not told: that would help whoever forges.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
