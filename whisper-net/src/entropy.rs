@@ -6,7 +6,8 @@ use std::sync::Arc;
 use chacha20::ChaCha20Rng;
 use rand_core::CryptoRng;
 use rand_core::SeedableRng;
-use zeroize::Zeroizing;
+use whisper_core::crypto::Secret;
+use whisper_core::crypto::wiping_stack;
 
 /// A source of randomness that may fail.
 ///
@@ -45,7 +46,8 @@ impl Entropy {
     /// # Errors
     /// [`NoEntropy`] if the source gives nothing.
     pub fn rng(&self) -> Result<impl CryptoRng + Send + 'static, NoEntropy> {
-        Ok(ChaCha20Rng::from_seed(*self.draw()?))
+        // Boxed, so that a move leaves no copy of the state behind.
+        wiping_stack::<STACK, _>(|| Ok(Box::new(ChaCha20Rng::from_seed(*self.draw()?.expose()))))
     }
 
     /// Draws twice and refuses zeros and repetition: it catches a source that is stuck, nothing more.
@@ -54,17 +56,18 @@ impl Entropy {
     /// [`NoEntropy`] if the source gives nothing, or is stuck.
     pub fn check(&self) -> Result<(), NoEntropy> {
         let (first, second) = (self.draw()?, self.draw()?);
-        if *first == *second || *first == [0; 32] || *second == [0; 32] {
+        let zeros = Secret::fill_with(|_| ());
+        if first == second || first == zeros || second == zeros {
             return Err(NoEntropy);
         }
         Ok(())
     }
 
-    /// 32 bytes, wiped when dropped.
-    pub(crate) fn draw(&self) -> Result<Zeroizing<[u8; 32]>, NoEntropy> {
-        let mut bytes = Zeroizing::new([0; 32]);
-        (self.0)(&mut bytes)?;
-        Ok(bytes)
+    /// 32 bytes, in their box from the first.
+    pub(crate) fn draw(&self) -> Result<Secret<32>, NoEntropy> {
+        let mut outcome = Ok(());
+        let secret = Secret::fill_with(|bytes| outcome = (self.0)(bytes));
+        outcome.map(|()| secret)
     }
 }
 
@@ -79,6 +82,9 @@ impl fmt::Debug for Entropy {
         f.write_str("Entropy(..)")
     }
 }
+
+/// Enough for what makes a generator, found by searching the stack afterwards.
+const STACK: usize = 4_096;
 
 /// There is no randomness. Nothing was done.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]

@@ -67,7 +67,7 @@ use crate::worker::Reader;
 pub fn start(config: Config) -> Result<Handle, StartError> {
     let runtime = tokio::runtime::Handle::try_current().map_err(|_| StartError::NoRuntime)?;
     config.entropy.check()?;
-    let node = Node::new(config.node, *config.entropy.draw()?);
+    let node = Node::new(config.node, *config.entropy.draw()?.expose());
     let mut transport = config.transport;
     for (index, address) in config.dial.iter().enumerate() {
         transport.dial(address).map_err(|source| StartError::Dial { index, source })?;

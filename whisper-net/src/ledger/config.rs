@@ -113,7 +113,7 @@ impl OpenChain {
 /// What tells this node's candidates from others', so that no two search the same.
 fn miner_tag(entropy: &Entropy) -> Vec<u8> {
     // Without randomness two nodes may search the same, and one of them in vain.
-    entropy.draw().map(|bytes| bytes.iter().take(8).copied().collect()).unwrap_or_default()
+    entropy.draw().map(|bytes| bytes.expose().iter().take(8).copied().collect()).unwrap_or_default()
 }
 
 /// Far more than an application asks within one step.

@@ -18,11 +18,13 @@ use aes::cipher::KeyIvInit;
 use aes::cipher::StreamCipher;
 use ctr::Ctr128BE;
 use subtle::ConstantTimeEq;
+use whisper_core::crypto::wiping_stack;
 use whisper_core::hash::Keccak;
 use whisper_core::rlp::Reader;
 use whisper_core::rlp::Writer;
 
 use super::disconnect;
+use super::secrets::STACK;
 use super::secrets::Secrets;
 use super::secrets::xor;
 use super::snappy;
@@ -38,7 +40,7 @@ pub struct Packet {
 
 /// The half of a channel that sends.
 pub struct Egress {
-    stream: Ctr128BE<Aes256>,
+    stream: Box<Ctr128BE<Aes256>>,
     mac: FrameMac,
     compressor: Option<snappy::Compressor>,
     /// The body under construction; kept for its memory.
@@ -118,7 +120,7 @@ impl fmt::Debug for Egress {
 /// A frame is read in two steps, since only its header, once it is known to be genuine, says how long
 /// it is: [`Ingress::header`] gives the [`Header`] that [`Ingress::body`] consumes.
 pub struct Ingress {
-    stream: Ctr128BE<Aes256>,
+    stream: Box<Ctr128BE<Aes256>>,
     mac: FrameMac,
     compressed: bool,
     max_frame: usize,
@@ -240,7 +242,7 @@ impl Header {
 
 /// The MACs of one direction: a hash that never ends.
 struct FrameMac {
-    cipher: Aes256,
+    cipher: Box<Aes256>,
     hash: Keccak,
     /// What `hash` would finish as now.
     digest: [u8; 32],
@@ -248,7 +250,8 @@ struct FrameMac {
 
 impl FrameMac {
     fn new(secrets: &Secrets, hash: Keccak) -> Self {
-        let cipher = Aes256::new(secrets.mac.expose().into());
+        let cipher =
+            wiping_stack::<STACK, _>(|| Box::new(Aes256::new(secrets.mac.expose().into())));
         let digest = hash.clone().finish();
         Self { cipher, hash, digest }
     }
@@ -279,9 +282,12 @@ impl FrameMac {
     }
 }
 
-/// Both directions start from the same key and counter: that is how RLPx is.
-fn stream(secrets: &Secrets) -> Ctr128BE<Aes256> {
-    Ctr128BE::new(secrets.aes.expose().into(), &[0; BLOCK].into())
+/// Both directions start from the same key and counter: that is how RLPx is. Boxed, as the other
+/// cipher is: a key schedule begins with the key, and a move would leave a copy of it.
+fn stream(secrets: &Secrets) -> Box<Ctr128BE<Aes256>> {
+    wiping_stack::<STACK, _>(|| {
+        Box::new(Ctr128BE::new(secrets.aes.expose().into(), &[0; BLOCK].into()))
+    })
 }
 
 fn encode_header(size: usize) -> Option<[u8; BLOCK]> {

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use whisper_core::crypto::Secret;
+use whisper_core::crypto::wiping_stack;
 use whisper_core::hash::Keccak;
 
 use super::frame::Egress;
@@ -29,12 +30,14 @@ impl Secrets {
         initiator_nonce: &[u8; 32],
         recipient_nonce: &[u8; 32],
     ) -> Self {
-        // The recipient's nonce comes first.
-        let nonces = hash(recipient_nonce, initiator_nonce);
-        let shared = hash(agreed.expose(), nonces.expose());
-        let aes = hash(agreed.expose(), shared.expose());
-        let mac = hash(agreed.expose(), aes.expose());
-        Self { aes, mac }
+        wiping_stack::<STACK, _>(|| {
+            // The recipient's nonce comes first.
+            let nonces = hash(recipient_nonce, initiator_nonce);
+            let shared = hash(agreed.expose(), nonces.expose());
+            let aes = hash(agreed.expose(), shared.expose());
+            let mac = hash(agreed.expose(), aes.expose());
+            Self { aes, mac }
+        })
     }
 
     /// The two halves of the initiator's channel. `auth` and `ack` are the packets as they were on the
@@ -72,11 +75,13 @@ impl Secrets {
     }
 
     fn absorbed(&self, nonce: &[u8; 32], packet: &[u8]) -> Keccak {
-        let seed = Secret::<32>::fill_with(|seed| *seed = xor(self.mac.expose(), nonce));
-        let mut hash = Keccak::new();
-        hash.update(seed.expose());
-        hash.update(packet);
-        hash
+        wiping_stack::<STACK, _>(|| {
+            let seed = Secret::<32>::fill_with(|seed| *seed = xor(self.mac.expose(), nonce));
+            let mut hash = Keccak::new();
+            hash.update(seed.expose());
+            hash.update(packet);
+            hash
+        })
     }
 }
 
@@ -85,6 +90,10 @@ impl fmt::Debug for Secrets {
         f.write_str("Secrets(..)")
     }
 }
+
+/// Enough for hashes and for the key schedules of the frames, found by searching the stack
+/// afterwards.
+pub(super) const STACK: usize = 8_192;
 
 fn hash(first: &[u8; 32], second: &[u8; 32]) -> Secret<32> {
     let mut hash = Keccak::new();
