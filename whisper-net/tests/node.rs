@@ -4,8 +4,11 @@
 
 mod common;
 
+use std::future::poll_fn;
+use std::sync::Arc;
 use std::time::Duration;
 
+use common::ORIGIN;
 use common::TOPIC;
 use common::config;
 use common::connect;
@@ -14,10 +17,18 @@ use common::is_quiet;
 use common::key;
 use common::message;
 use common::pair;
+use common::rating;
 use common::ready;
 use common::start;
 use common::within;
+use whisper_core::envelope::Draft;
 use whisper_core::inbox::Filter;
+use whisper_core::message::Padding;
+use whisper_core::message::Recipient;
+use whisper_core::message::encrypt;
+use whisper_core::packet;
+use whisper_core::packet::Status;
+use whisper_core::packet::code;
 use whisper_net::Closed;
 use whisper_net::Config;
 use whisper_net::DirectError;
@@ -31,6 +42,9 @@ use whisper_net::StartError;
 use whisper_net::Undelivered;
 use whisper_net::memory::MemoryNetwork;
 use whisper_net::transport::DialError;
+use whisper_net::transport::Protocol;
+use whisper_net::transport::Transport;
+use whisper_net::transport::TransportEvent;
 
 #[tokio::test(start_paused = true)]
 async fn a_message_for_a_public_key_is_opened_by_its_holder_only() {
@@ -152,7 +166,7 @@ async fn a_shutdown_takes_no_longer_than_it_may() {
     let bob = start(&network, "bob");
     connect(&alice, &bob).await;
     let endless = Post { patience: Duration::MAX, ..Post::to(identity().public_key(), "hello") };
-    let endless = alice.post(Post { target: Some(common::rating(1e15)), ..endless });
+    let endless = alice.post(Post { target: Some(rating(1e15)), ..endless });
     within(alice.shutdown()).await;
     assert_eq!(endless.await, Err(Undelivered::Failed(PostError::Closed)));
 }
@@ -218,4 +232,40 @@ async fn a_node_does_not_start_with_an_address_that_is_none() {
     config.dial = vec!["memory:bob".to_owned(), "bob".to_owned()];
     let expected = StartError::Dial { index: 1, source: DialError::Malformed };
     assert_eq!(whisper_net::start(config).err(), Some(expected));
+}
+
+#[tokio::test(start_paused = true)]
+async fn b12_a_message_in_another_envelope_is_shown_once() {
+    let network = MemoryNetwork::new();
+    let bob = start(&network, "bob");
+    let key = key();
+    let mut reader = bob.subscribe(Filter::new(key.clone())).await.unwrap();
+    let rng = &mut Entropy::os().rng().unwrap();
+    let readers = Recipient::Symmetric(&key);
+    let data = encrypt(b"once", Padding::Aligned, None, readers, rng).unwrap();
+    let envelopes = (10..14).map(|ttl| {
+        let draft = Draft::new(ORIGIN, Duration::from_secs(ttl), TOPIC, data.clone()).unwrap();
+        Arc::new(draft.seal_rated(rating(0.001)))
+    });
+    let packet = packet::encode_messages(&envelopes.collect::<Vec<_>>());
+
+    // Mallory is no node, only a wire.
+    let mut mallory = network.transport("mallory");
+    mallory.dial("memory:bob").unwrap();
+    let mut events = Vec::new();
+    poll_fn(|cx| mallory.poll_events(cx, &mut events)).await;
+    let Some(TransportEvent::Connected { peer, .. }) = events.first() else { panic!("{events:?}") };
+    let status = Status { min_rating: rating(0.0), bloom: None, light: false, acknowledges: false };
+    mallory.send(*peer, Protocol::Whisper, code::STATUS, status.encode());
+    mallory.send(*peer, Protocol::Whisper, code::MESSAGES, packet);
+    tokio::spawn(async move {
+        loop {
+            poll_fn(|cx| mallory.poll_events(cx, &mut events)).await;
+            events.clear();
+        }
+    });
+
+    assert_eq!(message(&mut reader).await.message.payload(), b"once");
+    assert!(is_quiet(&mut reader).await);
+    assert_eq!(bob.stats().await.unwrap().admitted_envelopes, 4);
 }

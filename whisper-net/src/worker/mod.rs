@@ -6,6 +6,7 @@
 mod account;
 mod queue;
 mod reader;
+mod repeats;
 mod waiting;
 
 use std::sync::Arc;

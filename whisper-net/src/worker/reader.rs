@@ -27,6 +27,7 @@ use super::account::Account;
 use super::account::Dispatch;
 use super::account::Surroundings;
 use super::queue::Arrival;
+use super::repeats::Repeats;
 use super::waiting::Waiting;
 use crate::clock::Clock;
 use crate::entropy::Entropy;
@@ -43,6 +44,7 @@ pub(crate) struct Reader {
     outlets: BTreeMap<FilterId, Feed<Arc<Received>>>,
     accounts: Vec<Account>,
     waiting: Waiting,
+    repeats: Repeats,
     /// Hours that are watched no more, of which envelopes wait.
     late: BTreeSet<u64>,
 }
@@ -62,6 +64,7 @@ impl Reader {
             outlets: BTreeMap::new(),
             accounts: Vec::new(),
             waiting: Waiting::new(waiting_bytes),
+            repeats: Repeats::default(),
             late: BTreeSet::new(),
         }
     }
@@ -135,7 +138,9 @@ impl Reader {
         for Arrival { envelope, direct } in arrivals {
             let opened = match self.inbox.open(envelope, *direct, envelope.rating()) {
                 Some(delivery) => {
-                    self.deal_out(&delivery, rng.as_mut());
+                    if !self.repeats.note(self.clock.now(), envelope) {
+                        self.deal_out(&delivery, rng.as_mut());
+                    }
                     true
                 }
                 None => rng.as_mut().is_some_and(|rng| !direct && self.try_sessions(envelope, rng)),
