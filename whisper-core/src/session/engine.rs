@@ -274,9 +274,23 @@ impl PartialEq for Own {
 #[derive(Debug, Eq, PartialEq)]
 pub(super) struct Budget {
     /// Of anybody: 20 per second.
-    pub(super) all: Bucket,
+    all: Bucket,
     /// Of those who are no contacts: 10 per minute.
-    pub(super) strangers: Bucket,
+    strangers: Bucket,
+}
+
+impl Budget {
+    /// Takes a token for an invitation, if there is one. Strangers who get none leave those of the
+    /// contacts alone.
+    pub(super) fn take(&mut self, now: Timestamp, stranger: bool) -> bool {
+        let Some(all) = self.all.after_one(now) else { return false };
+        if stranger {
+            let Some(strangers) = self.strangers.after_one(now) else { return false };
+            self.strangers.since = strangers;
+        }
+        self.all.since = all;
+        true
+    }
 }
 
 impl Default for Budget {
@@ -290,7 +304,7 @@ impl Default for Budget {
 
 /// Tokens that come back one by one.
 #[derive(Debug, Eq, PartialEq)]
-pub(super) struct Bucket {
+struct Bucket {
     most: u64,
     every: Duration,
     /// The bucket is as full as the time since then says.
@@ -302,18 +316,13 @@ impl Bucket {
         Self { most, every, since: Timestamp::from_millis(0) }
     }
 
-    /// Takes a token, if there is one.
-    pub(super) fn take(&mut self, now: Timestamp) -> bool {
+    /// What `since` becomes when a token is taken, if there is one.
+    fn after_one(&self, now: Timestamp) -> Option<Timestamp> {
         let full = self.every.saturating_mul(u32::try_from(self.most).unwrap_or(u32::MAX));
         // A clock that was set back finds a full bucket rather than none for years.
         let earliest = now.saturating_sub(full);
         let since = if self.since > now { earliest } else { self.since.max(earliest) };
-        let taken = since.saturating_add(self.every);
-        if taken > now {
-            return false;
-        }
-        self.since = taken;
-        true
+        Some(since.saturating_add(self.every)).filter(|taken| *taken <= now)
     }
 }
 

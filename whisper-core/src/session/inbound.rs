@@ -228,7 +228,7 @@ impl Sessions {
         let full = self.live.len() >= MAX_SESSIONS
             || self.seen.len() >= MAX_SEEN
             || stranger && (self.seen.len() >= MAX_SEEN / 2 || pending() >= MAX_PENDING);
-        if full || !self.budget.all.take(now) || stranger && !self.budget.strangers.take(now) {
+        if full || !self.budget.take(now, stranger) {
             return Err(InvitationError::TooMany);
         }
         Ok(())

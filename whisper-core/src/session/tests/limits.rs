@@ -142,6 +142,22 @@ fn strangers_get_ten_invitations_a_minute_and_contacts_twenty_a_second() {
 }
 
 #[test]
+fn strangers_who_are_too_many_do_not_shut_out_contacts() {
+    let mut bob = Party::new(2);
+    let stranger = |number: u8| Identity::generate(&mut ChaCha20Rng::from_seed([number; 32]));
+    let mut taken = 0;
+    for number in 0..40 {
+        let message = strict(number.into(), NOW.as_secs(), &stranger(number + 10), &bob);
+        taken += usize::from(bob.sessions.receive(NOW, &message).is_ok());
+    }
+    assert_eq!(taken, 10);
+    let friend = stranger(99);
+    bob.befriend(friend.public_key());
+    let message = strict(99, NOW.as_secs(), &friend, &bob);
+    assert!(bob.sessions.receive(NOW, &message).is_ok());
+}
+
+#[test]
 fn at_most_256_sessions_wait_for_the_user() {
     let mut bob = Party::new(2);
     let stranger = Identity::generate(&mut ChaCha20Rng::from_seed([50; 32]));
