@@ -18,7 +18,7 @@ const EDGES: [u8; 11] = [0x00, 0x7f, 0x80, 0x81, 0xb7, 0xb8, 0xbf, 0xc0, 0xf7, 0
 
 #[tokio::test]
 #[ignore = "builds and runs go-ethereum: needs Go and gcc"]
-async fn the_same_byte_strings_are_envelopes() {
+async fn a3_a4_a5_the_same_byte_strings_are_envelopes() {
     let mut geth = Geth::start(Options::default()).await;
     let mut rng = ChaCha20Rng::seed_from_u64(3);
     let mut accepted = 0;
