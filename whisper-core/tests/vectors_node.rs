@@ -215,7 +215,7 @@ fn another_peer_gets_them(node: &mut Node, now: Timestamp, case: &Value) {
 }
 
 #[test]
-fn envelopes_are_admitted_as_by_the_reference_or_more_strictly() {
+fn b1_b2_b3_envelopes_are_admitted_as_by_the_reference_or_more_strictly() {
     let Some(file) = load(SET, "whisper-v6-admission.json") else { return };
     let all = cases(&file, "cases", 49);
     for case in all {

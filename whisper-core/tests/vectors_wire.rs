@@ -25,7 +25,7 @@ use support::number;
 const SET: &str = "whisper-v6";
 
 #[test]
-fn envelopes_are_read_hashed_and_rated_as_the_reference_does() {
+fn b6_envelopes_are_read_hashed_and_rated_as_the_reference_does() {
     let Some(file) = load(SET, "whisper-v6-envelopes.json") else { return };
     for case in cases(&file, "cases", 73) {
         let encoded = written(case);
