@@ -1,12 +1,10 @@
 //! The chat in a terminal: lines go out, events come in.
 
+use std::io;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use tokio::io::AsyncBufReadExt;
-use tokio::io::BufReader;
-use tokio::io::Lines;
-use tokio::io::Stdin;
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use whisper_core::identity::PublicKey;
 use whisper_core::node;
@@ -81,10 +79,10 @@ impl Chat {
         mut events: Events,
         mut hears: ConversationEvents,
     ) -> Result<(), Failure> {
-        let mut lines = BufReader::new(tokio::io::stdin()).lines();
+        let mut lines = typed();
         loop {
             let flow = tokio::select! {
-                line = next_line(&mut lines) => self.say(line?).await?,
+                line = lines.recv() => self.say(line.transpose()?).await?,
                 event = hears.next() => self.hear(event).await?,
                 event = events.next() => self.notice(event.as_ref()),
                 interrupt = tokio::signal::ctrl_c() => {
@@ -223,9 +221,18 @@ async fn follow(what: &'static str, mut delivery: Delivery) {
     }
 }
 
-/// The next line, or nothing at the end of the input.
-async fn next_line(lines: &mut Lines<BufReader<Stdin>>) -> Result<Option<String>, Failure> {
-    Ok(lines.next_line().await?)
+/// The lines that are typed. A thread of its own waits for them: the program can end while it does,
+/// which a task of the runtime would hold up until the next line.
+fn typed() -> mpsc::Receiver<io::Result<String>> {
+    let (typed, lines) = mpsc::channel(1);
+    std::thread::spawn(move || {
+        for line in io::stdin().lines() {
+            if typed.blocking_send(line).is_err() {
+                return;
+            }
+        }
+    });
+    lines
 }
 
 /// The beginning of a key, to tell people apart on a screen.
