@@ -157,7 +157,7 @@ impl Node {
     pub fn set_min_rating(&mut self, now: Timestamp, min: Rating) -> Outputs<'_> {
         self.advance(now);
         self.config.min_rating = min;
-        self.demand(self.demand.least(min));
+        self.require(self.demand.least(min));
         self.finish()
     }
 
@@ -227,7 +227,7 @@ impl Node {
     }
 
     /// What an envelope of ours should be rated to find a place in pools like this one: what is
-    /// demanded, and twice what the worst here counts while the pool is nearly full.
+    /// demanded, and four times what the worst here counts while the pool is nearly full.
     pub fn advised_rating(&self) -> Rating {
         let advised = self.demand.advised(&self.pool).filter(|_| self.config.guarded);
         self.min_rating().max(advised.unwrap_or_default())
@@ -318,12 +318,13 @@ impl Node {
             self.demand.look(self.now, &self.pool, self.config.min_rating);
             let least = self.demand.least(self.config.min_rating);
             if least != self.min_rating() {
-                self.demand(least);
+                self.require(least);
             }
         }
     }
 
-    fn demand(&mut self, min: Rating) {
+    /// Takes nothing below `min` from now on, and tells the peers.
+    fn require(&mut self, min: Rating) {
         self.policy.min_rating.set(self.now, min);
         self.announce(code::MIN_RATING, &packet::encode_min_rating(min));
     }

@@ -58,9 +58,7 @@ fn envelope(number: u8, length: usize, rating: f64) -> Envelope {
     let draft =
         crate::envelope::Draft::new(NOW, ttl, Topic::new([number; 4]), vec![number; length])
             .unwrap();
-    let work = draft.work_for(Rating::new(rating).unwrap());
-    let nonce = draft.search().find(0..u64::MAX, work).unwrap();
-    draft.seal(nonce)
+    draft.seal_rated(Rating::new(rating).unwrap())
 }
 
 fn packet_of(envelopes: &[Envelope]) -> Vec<u8> {

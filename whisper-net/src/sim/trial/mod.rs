@@ -1,7 +1,7 @@
 //! What an attack does to a network: one run, measured.
 
-mod ledger;
 mod outcome;
+mod tally;
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use whisper_core::topic::Topic;
 pub use self::outcome::Outcome;
 pub use self::outcome::Sample;
 
-use self::ledger::Ledger;
+use self::tally::Tally;
 use super::Actor;
 use super::Record;
 use super::Site;
@@ -111,14 +111,14 @@ impl Trial {
                 world.connect(site, nodes[(number * self.reach + victim) % nodes.len()]);
             }
         }
-        let ledger = Ledger::new(self.traffic.ttl);
-        let mut run = Run { trial: self, world, nodes, ledger, away: Vec::new() };
+        let tally = Tally::new(self.traffic.ttl);
+        let mut run = Run { trial: self, world, nodes, tally, away: Vec::new() };
         let samples = (0..self.span.as_secs()).map(|_| run.second()).collect();
         for _ in 0..COOL_DOWN.as_secs() {
             run.world.run(SECOND);
             run.observe();
         }
-        run.ledger.outcome(samples, self.nodes)
+        run.tally.outcome(samples, self.nodes)
     }
 }
 
@@ -127,7 +127,7 @@ struct Run<'a> {
     trial: &'a Trial,
     world: World,
     nodes: Vec<Site>,
-    ledger: Ledger,
+    tally: Tally,
     /// Liars that were cut: when they come back, who they are, and to whom.
     away: Vec<(Timestamp, Site, Site)>,
 }
@@ -145,7 +145,7 @@ impl Run<'_> {
             self.world.run(SECOND);
         }
         self.observe();
-        self.ledger.sample(&self.world, &self.nodes)
+        self.tally.sample(&self.world, &self.nodes)
     }
 
     fn let_them_return(&mut self) {
@@ -167,7 +167,7 @@ impl Run<'_> {
         let Ok(draft) = draft else { return };
         let tries = draft.work_for(target).expected_tries();
         let envelope = draft.seal_rated(target);
-        self.ledger.published(envelope.hash(), self.world.now(), tries);
+        self.tally.published(envelope.hash(), self.world.now(), tries);
         // What its own node refuses is lost like what no other takes.
         let _ = self.world.publish(author, envelope);
     }
@@ -176,13 +176,13 @@ impl Run<'_> {
         for Record { at, site, what } in self.world.take_records() {
             match what {
                 What::Told(Event::Admitted { envelope, from: Some(_) }) => {
-                    self.ledger.admitted(site, envelope.hash(), at);
+                    self.tally.admitted(site, envelope.hash(), at);
                 }
                 What::Cut(peer, _) => {
                     let other = self.world.far_end(peer);
                     let honest = self.nodes.contains(&other);
                     if self.nodes.contains(&site) {
-                        self.ledger.cut(honest);
+                        self.tally.cut(honest);
                     }
                     if !honest {
                         self.away.push((at.saturating_add(self.trial.returns), other, site));

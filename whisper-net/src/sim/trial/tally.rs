@@ -15,29 +15,25 @@ use crate::sim::Site;
 use crate::sim::World;
 
 /// What is known of honest messages.
-pub(super) struct Ledger {
+pub(super) struct Tally {
     sent: BTreeMap<[u8; 32], Timestamp>,
     ttl: Duration,
-    seen: BTreeSet<(Site, [u8; 32])>,
-    arrived: BTreeMap<[u8; 32], usize>,
+    arrived: BTreeMap<[u8; 32], BTreeSet<Site>>,
     delays: Vec<Duration>,
     tries: f64,
-    most_pool_bytes: usize,
     liars_cut: usize,
     honest_cut: usize,
 }
 
-impl Ledger {
+impl Tally {
     /// Empty. Messages live for `ttl`.
     pub(super) fn new(ttl: Duration) -> Self {
         Self {
             ttl,
             sent: BTreeMap::new(),
-            seen: BTreeSet::new(),
             arrived: BTreeMap::new(),
             delays: Vec::new(),
             tries: 0.0,
-            most_pool_bytes: 0,
             liars_cut: 0,
             honest_cut: 0,
         }
@@ -51,9 +47,8 @@ impl Ledger {
     /// Notes that a node has an envelope. It counts once, though one that was evicted may come again.
     pub(super) fn admitted(&mut self, site: Site, hash: EnvelopeHash, at: Timestamp) {
         let Some(sent) = self.sent.get(hash.as_bytes()) else { return };
-        if self.seen.insert((site, *hash.as_bytes())) {
+        if self.arrived.entry(*hash.as_bytes()).or_default().insert(site) {
             self.delays.push(at.saturating_since(*sent));
-            *self.arrived.entry(*hash.as_bytes()).or_default() += 1;
         }
     }
 
@@ -66,10 +61,9 @@ impl Ledger {
     }
 
     /// Looks at all pools.
-    pub(super) fn sample(&mut self, world: &World, nodes: &[Site]) -> Sample {
+    pub(super) fn sample(&self, world: &World, nodes: &[Site]) -> Sample {
         let nodes: Vec<&Node> = nodes.iter().filter_map(|site| world.node(*site)).collect();
         let pool_bytes = nodes.iter().map(|node| node.pool().bytes()).max().unwrap_or_default();
-        self.most_pool_bytes = self.most_pool_bytes.max(pool_bytes);
         let (mut honest, mut all, mut kept) = (0, 0, 0);
         let now = world.now();
         let counts = |sent: Timestamp| {
@@ -87,7 +81,7 @@ impl Ledger {
         let old = self.sent.iter().filter(|(_, at)| now.saturating_since(**at) >= SETTLED);
         let (mut arrived, mut expected) = (0, 0);
         for (hash, _) in old {
-            arrived += self.arrived.get(hash).copied().unwrap_or_default();
+            arrived += self.arrived.get(hash).map_or(0, BTreeSet::len);
             expected += nodes.len().saturating_sub(1);
         }
         Sample {
@@ -104,13 +98,14 @@ impl Ledger {
         let at = |of_hundred: usize| {
             self.delays.get(self.delays.len() * of_hundred / 100).copied().unwrap_or_default()
         };
+        let most_pool_bytes = samples.iter().map(|sample| sample.pool_bytes).max();
         Outcome {
             samples,
             sent: self.sent.len(),
             delivered: share(self.delays.len(), self.sent.len() * nodes.saturating_sub(1)),
             median: at(50),
             p99: at(99),
-            most_pool_bytes: self.most_pool_bytes,
+            most_pool_bytes: most_pool_bytes.unwrap_or_default(),
             liars_cut: self.liars_cut,
             honest_cut: self.honest_cut,
             tries: self.tries / self.sent.len().max(1) as f64,
