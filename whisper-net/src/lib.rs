@@ -21,6 +21,7 @@
 //! | read messages | [`Handle::subscribe`] with a filter, which gives a [`Subscription`] |
 //! | see who comes and goes, or what is relayed | [`Handle::events`], [`Handle::envelopes`] |
 //! | keep a block chain of public posts and handles | [`ledger::open`], then [`ledger::OpenChain::serve`] on a node |
+//! | verify handles and posts on a phone, without the chain | [`ledger::LightLedger::serve`] on a node |
 //! | test without a network | [`memory::MemoryNetwork`], with faults from a seed |
 //! | see what whole networks do | [`sim::World`], in virtual time, with liars if you like |
 //! | carry packets another way | implement [`transport::Transport`] |

@@ -3,7 +3,6 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use tokio::sync::mpsc;
 use whisper_core::ledger;
 use whisper_core::ledger::Params;
 use whisper_core::ledger::sync::LedgerNode;
@@ -11,6 +10,7 @@ use whisper_core::ledger::sync::LedgerNode;
 use super::engine::Engine;
 use super::fault::OpenError;
 use super::handle::Ledger;
+use super::line;
 use super::miner::Foreman;
 use super::queue;
 use super::store::Store;
@@ -94,9 +94,9 @@ impl OpenChain {
     /// [`Closed`] if the node has ended.
     pub async fn serve(self, node: &Handle) -> Result<Ledger, Closed> {
         let Self { config, ledger, store } = self;
-        let (commands, receiver) = mpsc::channel(MOST_COMMANDS);
+        let (line, commands) = line::open();
         let tag = miner_tag(node.entropy());
-        let foreman = Foreman::new(tag, config.threads, commands.downgrade());
+        let foreman = Foreman::new(tag, config.threads, line.downgrade());
         let engine = Engine::new(
             LedgerNode::new(ledger, store),
             config.clock.clone(),
@@ -104,9 +104,9 @@ impl OpenChain {
             foreman,
         );
         let (lodger, news) = queue::channel();
-        task::start(engine, news, receiver, node.driver());
+        task::start(engine, news, commands, node.driver());
         node.ask(move |driver| driver.take_in_ledger(lodger)).await?;
-        Ok(Ledger::new(node.clone(), commands, config))
+        Ok(Ledger::new(node.clone(), line, config))
     }
 }
 
@@ -115,6 +115,3 @@ fn miner_tag(entropy: &Entropy) -> Vec<u8> {
     // Without randomness two nodes may search the same, and one of them in vain.
     entropy.draw().map(|bytes| bytes.expose().iter().take(8).copied().collect()).unwrap_or_default()
 }
-
-/// Far more than an application asks within one step.
-const MOST_COMMANDS: usize = 1_024;

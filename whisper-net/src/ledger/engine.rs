@@ -19,31 +19,28 @@ use whisper_core::ledger::sync::Event;
 use whisper_core::ledger::sync::Input;
 use whisper_core::ledger::sync::LedgerNode;
 use whisper_core::ledger::sync::Output;
-use whisper_core::ledger::sync::Violation;
 use whisper_core::ledger::verify_all;
 use whisper_core::time::Timestamp;
 
+use super::events::Audience;
 use super::events::Change;
 use super::events::LedgerEvent;
 use super::fault::StoreError;
 use super::miner::Foreman;
 use super::store::Store;
+use super::task::Steps;
+use super::wishes::Wishes;
 use crate::clock::Clock;
-use crate::driver::lodger::News;
 use crate::driver::lodger::Wish;
 use crate::gap::Feed;
-use crate::transport::Goodbye;
-
-/// Something an application wants done, or answered, between two steps.
-pub(super) type Command = Box<dyn FnOnce(&mut Engine) + Send>;
 
 pub(super) struct Engine {
     node: LedgerNode<Store>,
     clock: Clock,
     threads: NonZeroUsize,
     pub(super) foreman: Foreman,
-    audience: Vec<Feed<LedgerEvent>>,
-    wishes: Vec<Wish>,
+    audience: Audience<LedgerEvent>,
+    wishes: Wishes,
     /// Set when the storage has failed: the ledger in memory is ahead of it, and must end.
     failure: Option<StoreError>,
 }
@@ -60,37 +57,17 @@ impl Engine {
             clock,
             threads,
             foreman,
-            audience: Vec::new(),
-            wishes: Vec::new(),
+            audience: Audience::new(),
+            wishes: Wishes::new(),
             failure: None,
         }
-    }
-
-    pub(super) fn take_news(&mut self, news: &News) {
-        let input = match news {
-            News::Connected(peer) => Input::Connected(*peer),
-            News::Disconnected(peer) => Input::Disconnected(*peer),
-            News::Written { peer, bytes } => Input::Written { peer: *peer, bytes: *bytes },
-            News::Received { peer, code, payload } => {
-                let checks = self.node.sig_checks(self.clock.now(), *code, payload);
-                self.node.trust(verify(&checks, self.threads));
-                Input::Received { peer: *peer, code: *code, payload }
-            }
-        };
-        self.feed(input);
-    }
-
-    pub(super) fn feed(&mut self, input: Input<'_>) {
-        let now = self.clock.now();
-        let outputs: Vec<Output> = self.node.handle(now, input).collect();
-        self.carry_out(now, outputs);
     }
 
     pub(super) fn submit(&mut self, tx: Tx) -> Result<(), MempoolError> {
         let (now, id) = (self.clock.now(), tx.id());
         let outputs: Vec<Output> = self.node.submit(now, tx)?.collect();
         self.carry_out(now, outputs);
-        self.tell(&LedgerEvent::Pending(id));
+        self.audience.tell(&LedgerEvent::Pending(id));
         Ok(())
     }
 
@@ -108,29 +85,8 @@ impl Engine {
         }
     }
 
-    /// What the miners need: to be told of a new tip, and of time that has passed.
-    pub(super) fn tend(&mut self) {
-        self.foreman.tend(self.clock.now(), &self.node);
-    }
-
-    /// How long until there is something to do.
-    pub(super) fn until_next(&self) -> Duration {
-        let now = self.clock.now();
-        let node = self.node.poll_timeout().map(|due| due.saturating_since(now));
-        let all = [node, self.foreman.until_next(), Some(LONGEST_SLEEP)];
-        all.into_iter().flatten().min().unwrap_or(LONGEST_SLEEP)
-    }
-
     pub(super) fn listen(&mut self, feed: Feed<LedgerEvent>) {
-        self.audience.push(feed);
-    }
-
-    pub(super) fn take_wishes(&mut self) -> Vec<Wish> {
-        std::mem::take(&mut self.wishes)
-    }
-
-    pub(super) const fn has_failed(&self) -> bool {
-        self.failure.is_some()
+        self.audience.add(feed);
     }
 
     pub(super) const fn node(&self) -> &LedgerNode<Store> {
@@ -156,19 +112,8 @@ impl Engine {
 
     fn carry_out(&mut self, now: Timestamp, outputs: Vec<Output>) {
         for output in outputs {
-            match output {
-                Output::Transmit { peer, code, payload } => {
-                    self.wishes.push(Wish::Send { peer, code, payload });
-                }
-                Output::Throttle(peer, until) => {
-                    self.wishes.push(Wish::Throttle(peer, until.saturating_since(now)));
-                }
-                Output::Disconnect(peer, why) => {
-                    tracing::debug!(reason = %why, "ledger peer dismissed");
-                    self.wishes.push(Wish::Disconnect(peer, goodbye(why)));
-                }
-                Output::Event(event) => self.hear(event),
-                _ => (),
+            if let Some(event) = self.wishes.note(now, output) {
+                self.hear(event);
             }
             if self.failure.is_some() {
                 // What was announced must be stored: nothing more goes out.
@@ -180,12 +125,12 @@ impl Engine {
     fn hear(&mut self, event: Event) {
         match event {
             Event::Chain(update) => self.store_and_tell(&update),
-            Event::DeepReorg { depth } => self.tell(&LedgerEvent::DeepReorg { depth }),
-            Event::Pending(id) => self.tell(&LedgerEvent::Pending(id)),
-            Event::Ready { peer, status } => self.tell(&LedgerEvent::Ready { peer, status }),
+            Event::DeepReorg { depth } => self.audience.tell(&LedgerEvent::DeepReorg { depth }),
+            Event::Pending(id) => self.audience.tell(&LedgerEvent::Pending(id)),
+            Event::Ready { peer, status } => self.audience.tell(&LedgerEvent::Ready { peer, status }),
             Event::Unavailable(id) => {
                 tracing::warn!("a stored block cannot be read");
-                self.tell(&LedgerEvent::Unavailable(id));
+                self.audience.tell(&LedgerEvent::Unavailable(id));
             }
             _ => (),
         }
@@ -194,7 +139,7 @@ impl Engine {
     fn store_and_tell(&mut self, update: &ChainUpdate) {
         if let Err(failure) = self.store().write(update) {
             tracing::error!(%failure, "the ledger ends");
-            self.tell(&LedgerEvent::Failed(failure.clone()));
+            self.audience.tell(&LedgerEvent::Failed(failure.clone()));
             self.failure = Some(failure);
             return;
         }
@@ -208,13 +153,40 @@ impl Engine {
                 returned: update.returned.iter().map(Tx::id).collect(),
                 height: height.map_or(0, |entry| entry.height),
             };
-            self.tell(&LedgerEvent::Changed(Arc::new(change)));
+            self.audience.tell(&LedgerEvent::Changed(Arc::new(change)));
         }
     }
+}
 
-    fn tell(&mut self, event: &LedgerEvent) {
-        self.audience.retain(|feed| !feed.is_closed());
-        self.audience.iter().for_each(|feed| feed.push(event.clone()));
+impl Steps for Engine {
+    fn feed(&mut self, input: Input<'_>) {
+        let now = self.clock.now();
+        if let Input::Received { code, payload, .. } = input {
+            let checks = self.node.sig_checks(now, code, payload);
+            self.node.trust(verify(&checks, self.threads));
+        }
+        let outputs: Vec<Output> = self.node.handle(now, input).collect();
+        self.carry_out(now, outputs);
+    }
+
+    /// What the miners need: to be told of a new tip, and of time that has passed.
+    fn tend(&mut self) {
+        self.foreman.tend(self.clock.now(), &self.node);
+    }
+
+    fn until_next(&self) -> Duration {
+        let now = self.clock.now();
+        let node = self.node.poll_timeout().map(|due| due.saturating_since(now));
+        let miners = self.foreman.until_next();
+        [node, miners].into_iter().flatten().min().unwrap_or(Duration::MAX)
+    }
+
+    fn take_wishes(&mut self) -> Vec<Wish> {
+        self.wishes.take()
+    }
+
+    fn has_failed(&self) -> bool {
+        self.failure.is_some()
     }
 }
 
@@ -231,15 +203,5 @@ fn verify(checks: &[SigCheck], threads: NonZeroUsize) -> Vec<Verified> {
     })
 }
 
-/// The word that the wires have for it.
-const fn goodbye(why: Violation) -> Goodbye {
-    match why {
-        Violation::ForeignGenesis => Goodbye::Useless,
-        _ => Goodbye::Violation,
-    }
-}
-
 /// Under a millisecond of signatures is not worth a thread.
 const WORTH_THREADS: usize = 8;
-/// How often the clock is looked at even if nothing is due.
-const LONGEST_SLEEP: Duration = Duration::from_secs(60);

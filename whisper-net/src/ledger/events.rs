@@ -14,6 +14,7 @@ use whisper_core::ledger::TxId;
 use whisper_core::peer::PeerId;
 
 use super::fault::StoreError;
+use crate::gap::Feed;
 use crate::gap::Next;
 use crate::gap::Tap;
 
@@ -92,5 +93,23 @@ impl Stream for LedgerEvents {
 impl fmt::Debug for LedgerEvents {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LedgerEvents").finish_non_exhaustive()
+    }
+}
+
+/// All who listen.
+pub(super) struct Audience<T>(Vec<Feed<T>>);
+
+impl<T: Clone> Audience<T> {
+    pub(super) const fn new() -> Self {
+        Self(Vec::new())
+    }
+
+    pub(super) fn add(&mut self, feed: Feed<T>) {
+        self.0.push(feed);
+    }
+
+    pub(super) fn tell(&mut self, event: &T) {
+        self.0.retain(|feed| !feed.is_closed());
+        self.0.iter().for_each(|feed| feed.push(event.clone()));
     }
 }

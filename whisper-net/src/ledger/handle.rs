@@ -4,8 +4,6 @@ use std::fmt;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use tokio::sync::mpsc;
-use tokio::sync::oneshot;
 use whisper_core::identity::Identity;
 use whisper_core::ledger::Audit;
 use whisper_core::ledger::AuditError;
@@ -28,9 +26,9 @@ use whisper_core::ledger::sync::PeerInfo;
 
 use super::config::LedgerConfig;
 use super::effort;
-use super::engine::Command;
 use super::engine::Engine;
 use super::events::LedgerEvents;
+use super::line::Line;
 use super::miner::Mining;
 use crate::gap;
 use crate::handle::Closed;
@@ -46,13 +44,13 @@ pub struct Ledger(Arc<Inner>);
 struct Inner {
     /// Keeps the node running.
     _node: Handle,
-    commands: mpsc::Sender<Command>,
+    line: Line<Engine>,
     config: LedgerConfig,
 }
 
 impl Ledger {
-    pub(super) fn new(node: Handle, commands: mpsc::Sender<Command>, config: LedgerConfig) -> Self {
-        Self(Arc::new(Inner { _node: node, commands, config }))
+    pub(super) fn new(node: Handle, line: Line<Engine>, config: LedgerConfig) -> Self {
+        Self(Arc::new(Inner { _node: node, line, config }))
     }
 
     /// The network's rules and first block.
@@ -137,10 +135,7 @@ impl Ledger {
         self.ask(move |engine| {
             let (ledger, tip) = (engine.ledger(), engine.ledger().tip());
             let proof = ledger.prove_handle(&tip.id, &handle, engine.store())?;
-            let changed = proof.record.map_or(tip.height, |record| record.changed);
-            let confirmations = tip.height.saturating_sub(changed).saturating_add(1);
-            let proven = Proven { height: changed, confirmations };
-            Some(LookUp { record: proof.record, proven, header: tip.header, proof })
+            Some(LookUp::new(proof, &tip, tip.height))
         })
         .await
     }
@@ -221,13 +216,7 @@ impl Ledger {
         &self,
         question: impl FnOnce(&mut Engine) -> T + Send + 'static,
     ) -> Result<T, Closed> {
-        let (sender, answer) = oneshot::channel();
-        let command: Command = Box::new(move |engine| {
-            // Whoever asked may have gone.
-            let _ = sender.send(question(engine));
-        });
-        self.0.commands.send(command).await.map_err(|_| Closed)?;
-        answer.await.map_err(|_| Closed)
+        self.0.line.ask(question).await
     }
 }
 
@@ -264,10 +253,21 @@ pub struct LookUp {
     /// Where the record was changed last, and how deep that is buried: do not trust a changed key
     /// before it is.
     pub proven: Proven,
-    /// The header of the newest block.
+    /// The header of the block that it is proven from: the newest.
     pub header: Header,
     /// The proof from it, for those who hold headers only.
     pub proof: HandleProof,
+}
+
+impl LookUp {
+    /// What a proof from this block says on a chain of that height. That nobody has the handle is
+    /// proven where the block is.
+    pub(super) fn new(proof: HandleProof, from: &Entry, tip: u32) -> Self {
+        let height = proof.record.map_or(from.height, |record| record.changed);
+        let confirmations = tip.saturating_sub(height).saturating_add(1);
+        let proven = Proven { height, confirmations };
+        Self { record: proof.record, proven, header: from.header, proof }
+    }
 }
 
 /// Why a transaction may not wait for a block.

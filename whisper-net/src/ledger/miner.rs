@@ -19,7 +19,8 @@ use whisper_core::ledger::TemplateError;
 use whisper_core::ledger::sync::LedgerNode;
 use whisper_core::time::Timestamp;
 
-use super::engine::Command;
+use super::engine::Engine;
+use super::line::Command;
 use super::store::Store;
 
 /// A block that was asked for. Dropping this cancels the request.
@@ -98,7 +99,7 @@ pub(super) struct Foreman {
     tag: Vec<u8>,
     threads: NonZeroUsize,
     /// Where found blocks go.
-    engine: mpsc::WeakSender<Command>,
+    engine: mpsc::WeakSender<Command<Engine>>,
     requests: Vec<Request>,
     /// Whether to mine without end.
     on: bool,
@@ -125,7 +126,7 @@ impl Foreman {
     pub(super) const fn new(
         tag: Vec<u8>,
         threads: NonZeroUsize,
-        engine: mpsc::WeakSender<Command>,
+        engine: mpsc::WeakSender<Command<Engine>>,
     ) -> Self {
         Self { tag, threads, engine, requests: Vec::new(), on: false, shift: None }
     }
@@ -231,7 +232,7 @@ fn search(
     template: Template,
     stop: &AtomicBool,
     hashes: &AtomicU64,
-    engine: &mpsc::WeakSender<Command>,
+    engine: &mpsc::WeakSender<Command<Engine>>,
 ) {
     let mut miner = Miner::new(template);
     while !stop.load(Ordering::Relaxed) {

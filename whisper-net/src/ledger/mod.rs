@@ -11,6 +11,9 @@
 //! The engine runs beside the loop of the relay, which never waits for it. It speaks `wledger/1` over
 //! the same connections; peers without it notice nothing.
 //!
+//! Where there is no room for a chain, [`LightLedger`] follows headers only and has peers prove the
+//! rest.
+//!
 //! A post, mined and proven, on a network of one:
 //!
 //! ```
@@ -54,10 +57,13 @@ mod engine;
 mod events;
 mod fault;
 mod handle;
+mod light;
+mod line;
 mod miner;
 mod queue;
 mod store;
 mod task;
+mod wishes;
 
 pub use config::LedgerConfig;
 pub use config::OpenChain;
@@ -73,6 +79,12 @@ pub use handle::LookUp;
 pub use handle::Overview;
 pub use handle::SignError;
 pub use handle::SubmitError;
+pub use light::LightConfig;
+pub use light::LightError;
+pub use light::LightEvent;
+pub use light::LightEvents;
+pub use light::LightLedger;
+pub use light::QuestionError;
 pub use miner::Mining;
 pub use miner::MiningEnded;
 pub use miner::Progress;

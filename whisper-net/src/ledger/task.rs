@@ -1,35 +1,53 @@
-//! The task that drives the engine, in threads that may wait for disk and ciphers.
+//! The task that drives an engine, in threads that may wait for disk and ciphers.
+
+use std::time::Duration;
 
 use tokio::sync::mpsc;
+use whisper_core::ledger::sync::Input;
 
-use super::engine::Command;
-use super::engine::Engine;
+use super::line::Command;
 use super::queue::Queue;
 use crate::driver;
 use crate::driver::lodger::News;
-use whisper_core::ledger::sync::Input;
+use crate::driver::lodger::Wish;
 
-enum Wake {
+/// An engine, as its task sees it: one step after the other.
+pub(super) trait Steps: Send + 'static {
+    /// Takes one step with what a peer did, or with the time alone.
+    fn feed(&mut self, input: Input<'_>);
+    /// Does what belongs after the steps of a batch.
+    fn tend(&mut self) {}
+    /// How long until there is something to do.
+    fn until_next(&self) -> Duration;
+    /// What the steps ask of the connections.
+    fn take_wishes(&mut self) -> Vec<Wish>;
+    /// Whether it must end.
+    fn has_failed(&self) -> bool {
+        false
+    }
+}
+
+enum Wake<E> {
     News(Vec<News>),
-    Command(Command),
+    Command(Command<E>),
     Timer,
 }
 
-/// Starts the task. It ends with the loop, with the last sender of commands, or when nothing can be
-/// stored any more.
-pub(super) fn start(
-    engine: Engine,
+/// Starts the task. It ends with the loop, with the last sender of commands, or when the engine has
+/// failed.
+pub(super) fn start<E: Steps>(
+    engine: E,
     queue: Queue,
-    commands: mpsc::Receiver<Command>,
+    commands: mpsc::Receiver<Command<E>>,
     driver: mpsc::WeakSender<driver::Command>,
 ) {
     tokio::spawn(run(engine, queue, commands, driver));
 }
 
-async fn run(
-    mut engine: Engine,
+async fn run<E: Steps>(
+    mut engine: E,
     mut queue: Queue,
-    mut commands: mpsc::Receiver<Command>,
+    mut commands: mpsc::Receiver<Command<E>>,
     driver: mpsc::WeakSender<driver::Command>,
 ) {
     while !engine.has_failed() {
@@ -39,7 +57,7 @@ async fn run(
                 Some(command) => Wake::Command(command),
                 None => return,
             },
-            () = tokio::time::sleep(engine.until_next()) => Wake::Timer,
+            () = tokio::time::sleep(engine.until_next().min(LONGEST_SLEEP)) => Wake::Timer,
         };
         let work = tokio::task::spawn_blocking(move || {
             step(&mut engine, wake);
@@ -60,11 +78,11 @@ async fn run(
     }
 }
 
-fn step(engine: &mut Engine, wake: Wake) {
+fn step<E: Steps>(engine: &mut E, wake: Wake<E>) {
     match wake {
         Wake::News(batch) => {
-            for news in batch {
-                engine.take_news(&news);
+            for news in &batch {
+                engine.feed(as_input(news));
                 if engine.has_failed() {
                     return;
                 }
@@ -75,3 +93,17 @@ fn step(engine: &mut Engine, wake: Wake) {
     }
     engine.tend();
 }
+
+fn as_input(news: &News) -> Input<'_> {
+    match news {
+        News::Connected(peer) => Input::Connected(*peer),
+        News::Disconnected(peer) => Input::Disconnected(*peer),
+        News::Written { peer, bytes } => Input::Written { peer: *peer, bytes: *bytes },
+        News::Received { peer, code, payload } => {
+            Input::Received { peer: *peer, code: *code, payload }
+        }
+    }
+}
+
+/// How often the clock is looked at even if nothing is due: it may be set.
+const LONGEST_SLEEP: Duration = Duration::from_secs(60);

@@ -13,6 +13,7 @@ use super::contract::Violation;
 use super::headers;
 use super::links::Links;
 use super::peer::PATIENCE;
+use crate::ledger::headers::HeaderChain;
 use crate::ledger::light::LightClient;
 use crate::ledger::light::Proven;
 use crate::ledger::proof::Proof;
@@ -72,7 +73,8 @@ impl LightNode {
     }
 
     /// Asks peers for a proof, one after the other until one gives a right one. With too many
-    /// questions open, or without peers, it stays unanswered at once.
+    /// questions open, without peers, or about a block that is not on the chain, it stays unanswered
+    /// at once.
     pub fn ask(&mut self, now: Timestamp, question: Question) -> Outputs<'_> {
         self.advance(now);
         if self.open.len() < Self::QUESTIONS_MAX {
@@ -163,6 +165,11 @@ impl LightNode {
             return;
         };
         let Some(question) = self.open.get(at).map(|open| open.question) else { return };
+        if !self.client.headers().is_on_chain(&question.block()) {
+            // The chain has left the block since: the peer is not to blame for its proof.
+            self.give_up_on(peer);
+            return;
+        }
         let proof = Proof::decode(bytes, self.client.params()).ok_or(ProofError::Record);
         let checked = proof.and_then(|proof| Ok((self.check(&question, &proof)?, proof)));
         match checked {
@@ -217,9 +224,9 @@ impl LightNode {
             let busy: BTreeSet<PeerId> =
                 self.open.iter().filter_map(|open| open.asked).map(|(peer, _)| peer).collect();
             let ready: Vec<PeerId> = self.links.ready().collect();
-            let Some(open) = self.open.get_mut(at).filter(|open| open.asked.is_none()) else {
-                continue;
-            };
+            let headers = self.client.headers();
+            let is_waiting = |open: &&mut Open| open.asked.is_none() && open.is_about(headers);
+            let Some(open) = self.open.get_mut(at).filter(is_waiting) else { continue };
             let free = ready.iter().find(|id| !busy.contains(*id) && !open.tried.contains(*id));
             if let Some(peer) = free {
                 open.asked = Some((*peer, until));
@@ -231,10 +238,13 @@ impl LightNode {
         self.drop_hopeless();
     }
 
-    /// Gives up questions that every peer was asked.
+    /// Gives up questions that every peer was asked, or whose block the chain has left.
     fn drop_hopeless(&mut self) {
         let ready: BTreeSet<PeerId> = self.links.ready().collect();
-        let is_hopeless = |open: &Open| open.asked.is_none() && ready.is_subset(&open.tried);
+        let headers = self.client.headers();
+        let is_hopeless = |open: &Open| {
+            open.asked.is_none() && (ready.is_subset(&open.tried) || !open.is_about(headers))
+        };
         let (hopeless, open): (Vec<Open>, Vec<Open>) =
             core::mem::take(&mut self.open).into_iter().partition(is_hopeless);
         self.open = open;
@@ -247,5 +257,10 @@ impl LightNode {
 impl Open {
     fn is_with(&self, peer: PeerId) -> bool {
         self.asked.is_some_and(|(asked, _)| asked == peer)
+    }
+
+    /// Whether its block lies on this chain: nothing is proven from others.
+    fn is_about(&self, headers: &HeaderChain) -> bool {
+        headers.is_on_chain(&self.question.block())
     }
 }

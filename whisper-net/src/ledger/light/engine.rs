@@ -1,0 +1,153 @@
+//! The light node, and those who wait for its answers: one step after the other.
+
+use std::time::Duration;
+
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::oneshot;
+use whisper_core::ledger::Entry;
+use whisper_core::ledger::HeaderAnchor;
+use whisper_core::ledger::HeaderChain;
+use whisper_core::ledger::Keccak;
+use whisper_core::ledger::Proof;
+use whisper_core::ledger::Proven;
+use whisper_core::ledger::Question;
+use whisper_core::ledger::sync::Event;
+use whisper_core::ledger::sync::Input;
+use whisper_core::ledger::sync::LightNode;
+use whisper_core::ledger::sync::Output;
+use whisper_core::ledger::sync::PeerInfo;
+use whisper_core::time::Timestamp;
+
+use super::events::LightEvent;
+use crate::clock::Clock;
+use crate::driver::lodger::Wish;
+use crate::gap::Feed;
+use crate::ledger::events::Audience;
+use crate::ledger::task::Steps;
+use crate::ledger::wishes::Wishes;
+
+pub(super) struct LightEngine {
+    node: LightNode,
+    clock: Clock,
+    /// Where the chain began.
+    begin: Option<HeaderAnchor>,
+    waiting: Vec<Waiting>,
+    audience: Audience<LightEvent>,
+    wishes: Wishes,
+}
+
+/// A right proof.
+pub(super) struct Answer {
+    pub(super) proof: Proof,
+    pub(super) proven: Proven,
+    /// The block that it is proven from.
+    pub(super) from: Entry,
+}
+
+/// Somebody who has asked. If several ask the same, each has a question open.
+struct Waiting {
+    question: Question,
+    answer: oneshot::Sender<Option<Answer>>,
+    _turn: OwnedSemaphorePermit,
+}
+
+impl LightEngine {
+    pub(super) const fn new(node: LightNode, clock: Clock, begin: Option<HeaderAnchor>) -> Self {
+        Self {
+            node,
+            clock,
+            begin,
+            waiting: Vec::new(),
+            audience: Audience::new(),
+            wishes: Wishes::new(),
+        }
+    }
+
+    /// Asks peers, and answers when they have; with nothing if none could.
+    pub(super) fn ask(
+        &mut self,
+        question: Question,
+        answer: oneshot::Sender<Option<Answer>>,
+        turn: OwnedSemaphorePermit,
+    ) {
+        self.waiting.push(Waiting { question, answer, _turn: turn });
+        let now = self.clock.now();
+        let outputs: Vec<Output> = self.node.ask(now, question).collect();
+        self.carry_out(now, outputs);
+    }
+
+    pub(super) fn listen(&mut self, feed: Feed<LightEvent>) {
+        self.audience.add(feed);
+    }
+
+    pub(super) const fn headers(&self) -> &HeaderChain {
+        self.node.client().headers()
+    }
+
+    pub(super) fn peers(&mut self) -> Vec<PeerInfo> {
+        self.node.peers().collect()
+    }
+
+    /// The newest anchor that is deep enough, or the one that the chain began at.
+    pub(super) fn anchor(&mut self) -> Option<HeaderAnchor> {
+        let headers = self.headers();
+        let height = headers.tip().height.checked_sub(HeaderChain::<Keccak>::DEPTH_MAX);
+        let oldest = height.and_then(|height| height.checked_sub(SPAN));
+        let is_held = oldest.is_some_and(|oldest| oldest >= headers.base());
+        let anchor = height.filter(|_| is_held).and_then(|height| headers.anchor_at(height));
+        anchor.or_else(|| self.begin.clone())
+    }
+
+    fn carry_out(&mut self, now: Timestamp, outputs: Vec<Output>) {
+        for output in outputs {
+            if let Some(event) = self.wishes.note(now, output) {
+                self.hear(event);
+            }
+        }
+    }
+
+    fn hear(&mut self, event: Event) {
+        match event {
+            Event::Tip { id, height } => self.audience.tell(&LightEvent::Tip { id, height }),
+            Event::Ready { peer, status } => {
+                self.audience.tell(&LightEvent::Ready { peer, status });
+            }
+            Event::Answered { question, proof, proven } => {
+                let from = self.headers().get(&question.block());
+                let proof = *proof;
+                self.answer(&question, from.map(|from| Answer { proof, proven, from }));
+            }
+            Event::Unanswered(question) => self.answer(&question, None),
+            _ => {}
+        }
+    }
+
+    fn answer(&mut self, question: &Question, answer: Option<Answer>) {
+        let at = self.waiting.iter().position(|waiting| waiting.question == *question);
+        if let Some(at) = at {
+            // Whoever asked may have gone.
+            let _ = self.waiting.remove(at).answer.send(answer);
+        }
+    }
+}
+
+impl Steps for LightEngine {
+    fn feed(&mut self, input: Input<'_>) {
+        let now = self.clock.now();
+        let outputs: Vec<Output> = self.node.handle(now, input).collect();
+        self.carry_out(now, outputs);
+    }
+
+    fn until_next(&self) -> Duration {
+        let now = self.clock.now();
+        let due = self.node.poll_timeout().map(|due| due.saturating_since(now));
+        due.unwrap_or(Duration::MAX)
+    }
+
+    fn take_wishes(&mut self) -> Vec<Wish> {
+        self.wishes.take()
+    }
+}
+
+/// How far an anchor reaches down.
+const SPAN: u32 = HeaderAnchor::HEADERS as u32 - 1;
