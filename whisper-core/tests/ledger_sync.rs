@@ -385,6 +385,40 @@ fn a_light_node_learns_a_key_without_a_block() {
     assert_eq!(world.cut, []);
 }
 
+#[test]
+fn a_peer_is_not_to_blame_for_a_proof_from_a_block_that_the_chain_has_left() {
+    let (mut weak, mut strong) = (Host::regtest(), Host::regtest());
+    weak.grow_empty(2, 60);
+    strong.grow_empty(3, 61);
+    let mut world = World::new(at(strong.time() + 60));
+    let nodes = [world.add(&weak), world.add(&strong)];
+    let client = LightClient::new(Params::regtest()).unwrap();
+    world.nodes.push(Kind::Light(Box::new(LightNode::new(client))));
+    world.connect(2, nodes[0]);
+    world.run(MINUTE);
+    let ask = |world: &mut World, question| {
+        let now = world.now;
+        let Kind::Light(light) = &mut world.nodes[2] else { panic!("a light node") };
+        let outputs: Vec<Output> = light.ask(now, question).collect();
+        world.carry_out(2, outputs);
+    };
+    let question = Question::Handle(weak.ledger.tip().id, "alice".parse().unwrap());
+    // The proof is under way while the other's headers come in.
+    world.connect(2, nodes[1]);
+    world.run(LATENCY * 2);
+    ask(&mut world, question);
+    world.run(MINUTE);
+    let tip = strong.ledger.tip();
+    let is_told = |event: &Event| world.events.iter().any(|(_, told)| told == event);
+    assert!(is_told(&Event::Tip { id: tip.id, height: 3 }));
+    assert!(is_told(&Event::Unanswered(question)));
+    // Nor is one asked about a block that left before.
+    let told = world.events.len();
+    ask(&mut world, question);
+    assert_eq!(world.events[told..], [(2, Event::Unanswered(question))]);
+    assert_eq!(world.cut, []);
+}
+
 // --- One node against peers that lie.
 
 const PEER: PeerId = PeerId::new(1);

@@ -127,7 +127,9 @@ impl Engine {
             Event::Chain(update) => self.store_and_tell(&update),
             Event::DeepReorg { depth } => self.audience.tell(&LedgerEvent::DeepReorg { depth }),
             Event::Pending(id) => self.audience.tell(&LedgerEvent::Pending(id)),
-            Event::Ready { peer, status } => self.audience.tell(&LedgerEvent::Ready { peer, status }),
+            Event::Ready { peer, status } => {
+                self.audience.tell(&LedgerEvent::Ready { peer, status });
+            }
             Event::Unavailable(id) => {
                 tracing::warn!("a stored block cannot be read");
                 self.audience.tell(&LedgerEvent::Unavailable(id));

@@ -223,10 +223,7 @@ impl LightLedger {
     }
 
     /// Asks peers, from the newest block, and again while that may help.
-    async fn question(
-        &self,
-        about: impl Fn(BlockId) -> Question,
-    ) -> Result<Answer, QuestionError> {
+    async fn question(&self, about: impl Fn(BlockId) -> Question) -> Result<Answer, QuestionError> {
         for attempt in 1..=ATTEMPTS {
             let tip = self.tip().await?.id;
             if let Some(answer) = self.ask_peers(about(tip)).await? {

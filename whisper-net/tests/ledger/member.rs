@@ -34,17 +34,11 @@ pub(crate) struct Member {
     pub(crate) ledger: Ledger,
 }
 
-const BOTH: [Protocol; 2] = [Protocol::Whisper, Protocol::Ledger];
+pub(crate) const BOTH: [Protocol; 2] = [Protocol::Whisper, Protocol::Ledger];
 
 impl Member {
     pub(crate) async fn rlpx(params: &Params) -> Self {
-        let timing = Timing { retry_local: Duration::from_millis(20), ..Timing::default() };
-        let listen = Some(([127, 0, 0, 1], 0).into());
-        let protocols = BOTH.to_vec();
-        let config = RlpxConfig::new(Arc::new(identity()));
-        let config = RlpxConfig { listen, timing, protocols, ..config };
-        let transport = RlpxTransport::bind(config).await.unwrap();
-        Self::on(transport, LedgerConfig::new(params.clone())).await
+        Self::on(rlpx().await, LedgerConfig::new(params.clone())).await
     }
 
     pub(crate) async fn memory(network: &MemoryNetwork, name: &str, params: &Params) -> Self {
@@ -98,6 +92,15 @@ impl Member {
         drop(ledger);
         node.shutdown().await;
     }
+}
+
+/// A transport on loopback that dials again soon.
+pub(crate) async fn rlpx() -> RlpxTransport {
+    let timing = Timing { retry_local: Duration::from_millis(20), ..Timing::default() };
+    let listen = Some(([127, 0, 0, 1], 0).into());
+    let config = RlpxConfig::new(Arc::new(identity()));
+    let config = RlpxConfig { listen, timing, protocols: BOTH.to_vec(), ..config };
+    RlpxTransport::bind(config).await.unwrap()
 }
 
 /// The time of all nodes, after the first block of every network: whatever this machine says.

@@ -1,104 +1,105 @@
-//! A light node on a wire of its own: headers and proofs, no relay beside it.
+//! A node with a light ledger, as tests use it; and a peer that lies to it.
 
 use std::future::poll_fn;
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering;
 
-use whisper_core::ledger::Entry;
-use whisper_core::ledger::LightClient;
+use whisper_core::ledger::HeaderAnchor;
+use whisper_core::ledger::Message;
 use whisper_core::ledger::Params;
-use whisper_core::ledger::Proof;
-use whisper_core::ledger::Proven;
-use whisper_core::ledger::Question;
-use whisper_core::ledger::sync::Event;
-use whisper_core::ledger::sync::Input;
-use whisper_core::ledger::sync::LightNode;
-use whisper_core::ledger::sync::Output;
-use whisper_net::Clock;
+use whisper_core::ledger::Status;
+use whisper_net::Config;
+use whisper_net::Handle;
+use whisper_net::ledger::LightConfig;
+use whisper_net::ledger::LightError;
+use whisper_net::ledger::LightLedger;
 use whisper_net::memory::MemoryNetwork;
-use whisper_net::memory::MemoryTransport;
 use whisper_net::transport::Protocol;
 use whisper_net::transport::Transport;
 use whisper_net::transport::TransportEvent;
 
+use crate::member::BOTH;
+use crate::member::Member;
 use crate::member::clock;
+use crate::member::eventually;
+use crate::member::rlpx;
 
 pub(crate) struct Phone {
-    transport: MemoryTransport,
-    node: LightNode,
-    clock: Clock,
-    answer: Option<(Proof, Proven)>,
-    /// Blocks that came.
-    pub(crate) blocks: usize,
+    pub(crate) node: Handle,
+    pub(crate) ledger: LightLedger,
 }
 
 impl Phone {
-    pub(crate) fn new(network: &MemoryNetwork, params: &Params, peer: &str) -> Self {
-        let protocols = [Protocol::Whisper, Protocol::Ledger];
-        let mut transport = network.transport_with("phone", &protocols);
-        transport.dial(&format!("memory:{peer}")).unwrap();
-        let node = LightNode::new(LightClient::new(params.clone()).unwrap());
-        Self { transport, node, clock: clock(), answer: None, blocks: 0 }
+    pub(crate) async fn rlpx(params: &Params) -> Self {
+        Self::on(rlpx().await, params, None).await.unwrap()
     }
 
-    /// Follows the headers to this height.
-    pub(crate) async fn follow(&mut self, height: u32) {
-        while self.tip().height < height {
-            self.step().await;
-        }
+    pub(crate) async fn memory(network: &MemoryNetwork, params: &Params) -> Self {
+        Self::from(network, params, None).await.unwrap()
     }
 
-    /// Asks for a proof, and waits for a right one.
-    pub(crate) async fn ask(&mut self, question: Question) -> (Proof, Proven) {
-        let outputs = self.node.ask(self.clock.now(), question).collect();
-        self.carry_out(outputs);
+    /// A phone that begins at an anchor.
+    pub(crate) async fn from(
+        network: &MemoryNetwork,
+        params: &Params,
+        anchor: Option<HeaderAnchor>,
+    ) -> Result<Self, LightError> {
+        Self::on(network.transport_with("phone", &BOTH), params, anchor).await
+    }
+
+    async fn on(
+        transport: impl Transport,
+        params: &Params,
+        anchor: Option<HeaderAnchor>,
+    ) -> Result<Self, LightError> {
+        let node = whisper_net::start(Config { clock: clock(), ..Config::new(transport) }).unwrap();
+        let config = LightConfig { anchor, clock: clock(), ..LightConfig::new(params.clone()) };
+        let ledger = LightLedger::serve(config, &node).await?;
+        Ok(Self { node, ledger })
+    }
+
+    /// Dials a member and waits until the headers are as far as its blocks.
+    pub(crate) async fn follow(&self, member: &Member) {
+        self.node.dial(member.node.local_address().unwrap()).await.unwrap();
+        let tip = member.ledger.overview().await.unwrap().tip;
+        eventually(|| async { self.ledger.tip().await.unwrap() == tip }).await;
+    }
+}
+
+/// A peer that greets like a ledger's, and answers every question with this. Counts the questions.
+pub(crate) fn answer_all(
+    network: &MemoryNetwork,
+    name: &str,
+    params: &Params,
+    answer: Option<Message>,
+) -> Arc<AtomicUsize> {
+    let genesis = params.genesis_id();
+    let status = Status { genesis, tip: genesis, height: 0, work: Default::default() };
+    let mut transport = network.transport_with(name, &BOTH);
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
+    tokio::spawn(async move {
         loop {
-            if let Some(answer) = self.answer.take() {
-                return answer;
-            }
-            self.step().await;
-        }
-    }
-
-    pub(crate) fn tip(&self) -> Entry {
-        self.node.client().headers().tip()
-    }
-
-    async fn step(&mut self) {
-        let mut events = Vec::new();
-        let poll = poll_fn(|cx| self.transport.poll_events(cx, &mut events));
-        tokio::time::timeout(Duration::from_secs(60), poll).await.expect("something comes");
-        for event in events {
-            let now = self.clock.now();
-            let input = match &event {
-                TransportEvent::Connected { peer, .. } => Input::Connected(*peer),
-                TransportEvent::Disconnected { peer, .. } => Input::Disconnected(*peer),
-                TransportEvent::Received { peer, protocol: Protocol::Ledger, code, payload } => {
-                    self.blocks += usize::from(*code == 13);
-                    Input::Received { peer: *peer, code: *code, payload }
+            let mut events = Vec::new();
+            poll_fn(|cx| transport.poll_events(cx, &mut events)).await;
+            for event in events {
+                let (peer, answer) = match event {
+                    TransportEvent::Connected { peer, .. } => (peer, Some(Message::Status(status))),
+                    TransportEvent::Received {
+                        peer, protocol: Protocol::Ledger, code: 17, ..
+                    } => {
+                        count.fetch_add(1, Ordering::Relaxed);
+                        (peer, answer.clone())
+                    }
+                    _ => continue,
+                };
+                if let Some(message) = answer {
+                    let code = message.code();
+                    transport.send(peer, Protocol::Ledger, code, message.encode());
                 }
-                TransportEvent::Written { peer, protocol: Protocol::Ledger, bytes } => {
-                    Input::Written { peer: *peer, bytes: *bytes }
-                }
-                _ => continue,
-            };
-            let outputs = self.node.handle(now, input).collect();
-            self.carry_out(outputs);
-        }
-    }
-
-    fn carry_out(&mut self, outputs: Vec<Output>) {
-        for output in outputs {
-            match output {
-                Output::Transmit { peer, code, payload } => {
-                    self.transport.send(peer, Protocol::Ledger, code, payload);
-                }
-                Output::Event(Event::Answered { proof, proven, .. }) => {
-                    self.answer = Some((*proof, proven));
-                }
-                Output::Event(Event::Unanswered(question)) => panic!("{question:?}"),
-                Output::Disconnect(_, why) => panic!("{why}"),
-                _ => {}
             }
         }
-    }
+    });
+    asked
 }

@@ -1,0 +1,197 @@
+//! Light ledgers on nodes that run: they follow headers, and believe nobody without a proof.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use whisper_core::ledger::BlockId;
+use whisper_core::ledger::Handle as Name;
+use whisper_core::ledger::Message;
+use whisper_core::ledger::NextKey;
+use whisper_core::ledger::Operation;
+use whisper_core::ledger::Params;
+use whisper_core::ledger::Payload;
+use whisper_core::ledger::Proof;
+use whisper_core::ledger::Register;
+use whisper_net::ledger::LightError;
+use whisper_net::ledger::LightEvent;
+use whisper_net::ledger::QuestionError;
+use whisper_net::memory::MemoryNetwork;
+
+use crate::member::Member;
+use crate::member::eventually;
+use crate::member::identity;
+use crate::phone::Phone;
+use crate::phone::answer_all;
+
+/// Claims a handle, and mines the claim; the owner's key.
+async fn claim(member: &Member, handle: Name) -> [u8; 33] {
+    let owner = Arc::new(identity());
+    let next = NextKey::NONE;
+    let claim = Register { operation: Operation::Claim, seq: 0, next, handle };
+    member.submit(&owner, &Payload::Register(claim)).await;
+    member.mine().await;
+    owner.public_key().to_compressed()
+}
+
+/// What a phone learns from a member, over whatever wire.
+async fn a_phone_verifies(member: Member, phone: Phone) {
+    let [alice, nobody]: [Name; 2] = ["alice", "nobody"].map(|name| name.parse().unwrap());
+    let owner = claim(&member, alice).await;
+    let post = member.post("to be proven").await;
+    let block = member.mine().await;
+    let mut events = phone.ledger.events().await.unwrap();
+    phone.follow(&member).await;
+    let ready = events.next().await.unwrap();
+    assert!(matches!(&ready, LightEvent::Ready { status, .. } if status.height == 2), "{ready:?}");
+    let tip = events.next().await.unwrap();
+    assert!(matches!(tip, LightEvent::Tip { id, height: 2 } if id == block), "{tip:?}");
+
+    let found = phone.ledger.look_up(alice).await.unwrap();
+    assert_eq!(found.record.unwrap().owner, owner);
+    assert_eq!((found.proven.height, found.proven.confirmations), (1, 2));
+    assert_eq!(found.header, phone.ledger.tip().await.unwrap().header);
+    assert_eq!(found.proof.verify(&found.header, &alice), Ok(()));
+    let same = member.ledger.look_up(alice).await.unwrap().unwrap();
+    assert_eq!((same.record, same.proven, same.header), (found.record, found.proven, found.header));
+
+    let none = phone.ledger.look_up(nobody).await.unwrap();
+    assert_eq!(none.record, None);
+    assert_eq!((none.proven.height, none.proven.confirmations), (2, 1));
+    assert_eq!(none.proof.verify(&none.header, &nobody), Ok(()));
+
+    member.mine().await;
+    eventually(|| async { phone.ledger.tip().await.unwrap().height == 3 }).await;
+    let (proof, proven) = phone.ledger.prove(block, post.id()).await.unwrap();
+    assert_eq!((proof.tx.id(), proven.height, proven.confirmations), (post.id(), 2, 2));
+    let elsewhere = phone.ledger.at(1).await.unwrap().unwrap().id;
+    let unproven = phone.ledger.prove(elsewhere, post.id()).await.unwrap_err();
+    assert_eq!(unproven, QuestionError::Unanswered);
+    let peers = phone.ledger.peers().await.unwrap();
+    assert_eq!(peers.len(), 1, "who cannot prove what is not so is no liar");
+    phone.node.shutdown().await;
+    let closed = phone.ledger.look_up(alice).await.unwrap_err();
+    assert!(matches!(closed, QuestionError::Closed(_)), "{closed:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_phone_verifies_handles_and_posts_without_blocks() {
+    let (params, network) = (Params::regtest(), MemoryNetwork::new());
+    let member = Member::memory(&network, "member", &params).await;
+    a_phone_verifies(member, Phone::memory(&network, &params).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_phone_verifies_handles_and_posts_over_rlpx() {
+    let params = Params::regtest();
+    a_phone_verifies(Member::rlpx(&params).await, Phone::rlpx(&params).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_forges_a_proof_is_dismissed_and_the_next_is_asked() {
+    let (params, network) = (Params::regtest(), MemoryNetwork::new());
+    let member = Member::memory(&network, "member", &params).await;
+    let alice: Name = "alice".parse().unwrap();
+    let owner = claim(&member, alice).await;
+    let mut forged = member.ledger.look_up(alice).await.unwrap().unwrap().proof;
+    forged.record.as_mut().unwrap().owner = identity().public_key().to_compressed();
+    let forged = Message::Proof(Proof::Handle(forged).encode());
+    let lies = answer_all(&network, "liar", &params, Some(forged));
+
+    let phone = Phone::memory(&network, &params).await;
+    // Peers are asked in the order in which they came.
+    phone.node.dial("memory:liar").await.unwrap();
+    eventually(|| async { phone.ledger.peers().await.unwrap().len() == 1 }).await;
+    phone.follow(&member).await;
+    assert_eq!(phone.ledger.peers().await.unwrap().len(), 2);
+    let found = phone.ledger.look_up(alice).await.unwrap();
+    assert_eq!(found.record.unwrap().owner, owner);
+    assert_eq!(lies.load(Ordering::Relaxed), 1);
+    // A connection in this process is dialled again after a second.
+    eventually(|| async { phone.ledger.peers().await.unwrap().len() == 1 }).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_question_that_nobody_can_answer_ends() {
+    let (params, network) = (Params::regtest(), MemoryNetwork::new());
+    let phone = Phone::memory(&network, &params).await;
+    let alice: Name = "alice".parse().unwrap();
+    let begin = std::time::Instant::now();
+    let alone = phone.ledger.look_up(alice).await.unwrap_err();
+    assert_eq!(alone, QuestionError::Unanswered);
+    assert!(begin.elapsed() < Duration::from_secs(5), "without peers there is nothing to wait for");
+
+    // A peer that is silent is waited for; if it goes, nobody can answer.
+    let asked = answer_all(&network, "silent", &params, None);
+    phone.node.dial("memory:silent").await.unwrap();
+    eventually(|| async { phone.ledger.peers().await.unwrap().iter().any(|p| p.work.is_some()) })
+        .await;
+    let leave = async {
+        eventually(|| async { asked.load(Ordering::Relaxed) == 1 }).await;
+        for peer in phone.node.peers().await.unwrap() {
+            phone.node.disconnect(peer.info.peer).await.unwrap();
+        }
+    };
+    let (unanswered, ()) = tokio::join!(phone.ledger.look_up(alice), leave);
+    assert_eq!(unanswered.unwrap_err(), QuestionError::Unanswered);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn questions_end_well_while_the_chain_moves_and_whoever_stops_waiting_costs_nothing() {
+    let (params, network) = (Params::regtest(), MemoryNetwork::new());
+    let member = Member::memory(&network, "member", &params).await;
+    let alice: Name = "alice".parse().unwrap();
+    let owner = claim(&member, alice).await;
+    let phone = Phone::memory(&network, &params).await;
+    phone.follow(&member).await;
+    for _ in 0..200 {
+        // Begun, and left.
+        let left = phone.ledger.look_up(alice);
+        let _ = tokio::time::timeout(Duration::from_micros(200), left).await;
+    }
+    member.ledger.keep_mining(true).await.unwrap();
+    let begin = phone.ledger.tip().await.unwrap().height;
+    let mut all = Vec::new();
+    for _ in 0..100 {
+        let ledger = phone.ledger.clone();
+        all.push(tokio::spawn(async move { ledger.look_up(alice).await }));
+    }
+    for found in all {
+        assert_eq!(found.await.unwrap().unwrap().record.unwrap().owner, owner);
+    }
+    eventually(|| async { phone.ledger.tip().await.unwrap().height > begin + 10 }).await;
+    let late = phone.ledger.look_up(alice).await.unwrap();
+    assert!(late.proven.confirmations > 10);
+    assert_eq!(phone.ledger.peers().await.unwrap().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_phone_begins_at_an_anchor_and_gives_one_to_begin_at_again() {
+    let (params, network) = (Params::regtest(), MemoryNetwork::new());
+    let member = Member::memory(&network, "member", &params).await;
+    let alice: Name = "alice".parse().unwrap();
+    let owner = claim(&member, alice).await;
+    let begin = Phone::memory(&network, &params).await;
+    assert_eq!(begin.ledger.anchor().await.unwrap(), None, "the first block serves as well");
+    member.ledger.keep_mining(true).await.unwrap();
+    let height = || async { member.ledger.overview().await.unwrap().tip.height };
+    eventually(|| async { height().await > 2_950 }).await;
+    member.ledger.keep_mining(false).await.unwrap();
+    // A block may still be on its way.
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    begin.follow(&member).await;
+    let anchor = begin.ledger.anchor().await.unwrap().expect("the chain is long");
+    assert_eq!(anchor.height, height().await - 2_880);
+    begin.node.shutdown().await;
+
+    let mut foreign = anchor.clone();
+    foreign.headers[3].parent = BlockId::NONE;
+    let refused = Phone::from(&network, &params, Some(foreign)).await.err();
+    assert!(matches!(refused, Some(LightError::Anchor(_))), "{refused:?}");
+    let phone = Phone::from(&network, &params, Some(anchor.clone())).await.unwrap();
+    assert_eq!(phone.ledger.tip().await.unwrap().height, anchor.height);
+    phone.follow(&member).await;
+    assert_eq!(phone.ledger.look_up(alice).await.unwrap().record.unwrap().owner, owner);
+    assert_eq!(phone.ledger.at(0).await.unwrap(), None);
+    assert_eq!(phone.ledger.anchor().await.unwrap(), Some(anchor), "until a newer one is deep");
+}
