@@ -1,38 +1,25 @@
 //! Light ledgers on nodes that run: they follow headers, and believe nobody without a proof.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use whisper_core::ledger::BlockId;
 use whisper_core::ledger::Handle as Name;
 use whisper_core::ledger::Message;
-use whisper_core::ledger::NextKey;
-use whisper_core::ledger::Operation;
 use whisper_core::ledger::Params;
-use whisper_core::ledger::Payload;
 use whisper_core::ledger::Proof;
-use whisper_core::ledger::Register;
 use whisper_net::ledger::LightError;
 use whisper_net::ledger::LightEvent;
 use whisper_net::ledger::QuestionError;
+use whisper_net::memory::Faults;
 use whisper_net::memory::MemoryNetwork;
 
 use crate::member::Member;
+use crate::member::claim;
 use crate::member::eventually;
 use crate::member::identity;
 use crate::phone::Phone;
 use crate::phone::answer_all;
-
-/// Claims a handle, and mines the claim; the owner's key.
-async fn claim(member: &Member, handle: Name) -> [u8; 33] {
-    let owner = Arc::new(identity());
-    let next = NextKey::NONE;
-    let claim = Register { operation: Operation::Claim, seq: 0, next, handle };
-    member.submit(&owner, &Payload::Register(claim)).await;
-    member.mine().await;
-    owner.public_key().to_compressed()
-}
 
 /// What a phone learns from a member, over whatever wire.
 async fn a_phone_verifies(member: Member, phone: Phone) {
@@ -89,7 +76,9 @@ async fn a_phone_verifies_handles_and_posts_over_rlpx() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_forges_a_proof_is_dismissed_and_the_next_is_asked() {
-    let (params, network) = (Params::regtest(), MemoryNetwork::new());
+    // Who is dismissed does not come back.
+    let faults = Faults { redial: Duration::from_secs(3_600), ..Faults::default() };
+    let (params, network) = (Params::regtest(), MemoryNetwork::with_faults(0, faults));
     let member = Member::memory(&network, "member", &params).await;
     let alice: Name = "alice".parse().unwrap();
     let owner = claim(&member, alice).await;
@@ -107,8 +96,7 @@ async fn who_forges_a_proof_is_dismissed_and_the_next_is_asked() {
     let found = phone.ledger.look_up(alice).await.unwrap();
     assert_eq!(found.record.unwrap().owner, owner);
     assert_eq!(lies.load(Ordering::Relaxed), 1);
-    // A connection in this process is dialled again after a second.
-    eventually(|| async { phone.ledger.peers().await.unwrap().len() == 1 }).await;
+    assert_eq!(phone.ledger.peers().await.unwrap().len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -173,15 +161,10 @@ async fn a_phone_begins_at_an_anchor_and_gives_one_to_begin_at_again() {
     let owner = claim(&member, alice).await;
     let begin = Phone::memory(&network, &params).await;
     assert_eq!(begin.ledger.anchor().await.unwrap(), None, "the first block serves as well");
-    member.ledger.keep_mining(true).await.unwrap();
-    let height = || async { member.ledger.overview().await.unwrap().tip.height };
-    eventually(|| async { height().await > 2_950 }).await;
-    member.ledger.keep_mining(false).await.unwrap();
-    // A block may still be on its way.
-    tokio::time::sleep(Duration::from_millis(100)).await;
+    let height = member.mine_until(2_950).await;
     begin.follow(&member).await;
     let anchor = begin.ledger.anchor().await.unwrap().expect("the chain is long");
-    assert_eq!(anchor.height, height().await - 2_880);
+    assert_eq!(anchor.height, height - 2_880);
     begin.node.shutdown().await;
 
     let mut foreign = anchor.clone();

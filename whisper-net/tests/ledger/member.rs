@@ -8,9 +8,13 @@ use std::time::Instant;
 
 use whisper_core::identity::Identity;
 use whisper_core::ledger::BlockId;
+use whisper_core::ledger::Handle as Name;
+use whisper_core::ledger::NextKey;
+use whisper_core::ledger::Operation;
 use whisper_core::ledger::Params;
 use whisper_core::ledger::Payload;
 use whisper_core::ledger::Post;
+use whisper_core::ledger::Register;
 use whisper_core::ledger::Tx;
 use whisper_core::ledger::TxDraft;
 use whisper_core::time::Timestamp;
@@ -73,6 +77,17 @@ impl Member {
         self.ledger.mine().await.unwrap().found().await.unwrap()
     }
 
+    /// Mines until the chain is so high; how high it is then.
+    pub(crate) async fn mine_until(&self, height: u32) -> u32 {
+        let own = || async { self.ledger.overview().await.unwrap().tip.height };
+        self.ledger.keep_mining(true).await.unwrap();
+        eventually(|| async { own().await >= height }).await;
+        self.ledger.keep_mining(false).await.unwrap();
+        // A block may still be on its way.
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        own().await
+    }
+
     pub(crate) async fn post(&self, text: &str) -> Tx {
         let post = Post { topic: Topic::default(), parent: None, text };
         self.submit(&Arc::new(identity()), &Payload::Post(post)).await
@@ -92,6 +107,16 @@ impl Member {
         drop(ledger);
         node.shutdown().await;
     }
+}
+
+/// Claims a handle, and mines the claim; the owner's key.
+pub(crate) async fn claim(member: &Member, handle: Name) -> [u8; 33] {
+    let owner = Arc::new(identity());
+    let next = NextKey::NONE;
+    let claim = Register { operation: Operation::Claim, seq: 0, next, handle };
+    member.submit(&owner, &Payload::Register(claim)).await;
+    member.mine().await;
+    owner.public_key().to_compressed()
 }
 
 /// A transport on loopback that dials again soon.
