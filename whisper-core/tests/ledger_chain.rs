@@ -16,6 +16,7 @@ use whisper_core::ledger::BlockError;
 use whisper_core::ledger::BlockId;
 use whisper_core::ledger::ChainUpdate;
 use whisper_core::ledger::Fault;
+use whisper_core::ledger::Header;
 use whisper_core::ledger::Ledger;
 use whisper_core::ledger::NextKey;
 use whisper_core::ledger::Operation;
@@ -324,6 +325,59 @@ fn blocks_that_memory_has_dropped_come_from_the_archive_or_the_change_waits() {
     assert_eq!(again.state(), before);
     assert!(again.accept(NOW, last.clone()).unwrap().is_change());
     assert_eq!(again.state(), other.state());
+}
+
+/// CH8: with more work, a branch may go around more blocks than undos are kept.
+#[test]
+fn ch8_a_change_of_chains_beyond_the_undos_does_all_blocks_again() {
+    let start = extend(&Host::regtest(), 12, 60, 1);
+    let branch = |count, after, author| {
+        let mut host = extend(&start, 500, after, author);
+        host.grow_empty(count - 500, after);
+        host
+    };
+    let long = branch(Ledger::UNDOS + 8, 60, 2);
+    let other = branch(Ledger::UNDOS + 9, 61, 3);
+    assert_eq!(long.disk.undo.len(), Ledger::UNDOS as usize, "the older are settled");
+    // A ledger that was restarted has nothing in memory.
+    let mut again = restored(&long.disk, backup(&long, 0)).unwrap();
+    let branch: Vec<_> = blocks(&other).into_iter().skip(12).collect();
+    let headers: Vec<Header> = branch.iter().map(|block| *block.header()).collect();
+    again.ledger.accept_headers(NOW, &headers).unwrap();
+    let mut deepest = 0;
+    for block in branch {
+        let update = again.accept(NOW, block).unwrap();
+        deepest = deepest.max(update.disconnected.len());
+    }
+    assert_eq!(deepest, Ledger::UNDOS as usize + 8);
+    assert_eq!(again.state(), other.state());
+    assert_eq!(again.disk.records, other.disk.records);
+    // So does one that is to check more than it can take back.
+    let again = restored(&long.disk, backup(&long, Ledger::UNDOS + 5)).unwrap();
+    assert_eq!(again.state(), long.state());
+    let mut bent = backup(&long, Ledger::UNDOS + 5);
+    bent.records[0].seq += 1;
+    let height = long.ledger.tip().height;
+    let error = restored(&long.disk, bent).map(drop).unwrap_err();
+    assert_eq!(error, RestoreError::Directory { height });
+}
+
+#[test]
+fn branches_that_have_become_deep_are_given_up_with_their_blocks() {
+    let start = extend(&Host::regtest(), 3, 60, 1);
+    let (mut host, side) = (start.clone(), extend(&start, 2, 61, 2));
+    host.grow_empty(3, 60);
+    for block in blocks(&side).into_iter().skip(3) {
+        assert!(!host.accept(NOW, block).unwrap().is_change());
+    }
+    let stale = side.ledger.tip().id;
+    host.grow_empty(Ledger::UNDOS - 100, 60);
+    assert!(host.disk.blocks.contains_key(&stale) && host.ledger.has_block(&stale));
+    host.grow_empty(200, 60);
+    assert!(!host.disk.blocks.contains_key(&stale) && !host.ledger.has_block(&stale));
+    // The first block, and the chain.
+    assert_eq!(host.disk.blocks.len(), host.disk.chain.len() + 1);
+    assert_eq!(host.ledger.headers().side_len(), 0);
 }
 
 #[test]

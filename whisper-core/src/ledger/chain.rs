@@ -6,6 +6,7 @@ mod owners;
 mod place;
 mod recent;
 mod reorganise;
+mod replay;
 mod restore;
 
 use alloc::collections::BTreeMap;
@@ -64,6 +65,8 @@ pub struct Ledger {
     state: State,
     /// Blocks off the chain whose body is at hand, and whether they were found valid once.
     stored: BTreeMap<BlockId, bool>,
+    /// Blocks off the chain that were given up, until the host is told.
+    forgotten: Vec<BlockId>,
     cache: SigCache,
     recent: Recent,
     owners: Owners,
@@ -93,6 +96,7 @@ impl Ledger {
             place,
             state: State::default(),
             stored: BTreeMap::new(),
+            forgotten: Vec::new(),
             cache: SigCache::default(),
             recent,
             owners: Owners::default(),
@@ -131,12 +135,17 @@ impl Ledger {
         let block = self.check_body(now, block)?;
         self.accept_headers(now, &[*block.header()]).map_err(|error| error.source)?;
         let entry = self.headers.get(&id).ok_or(HeaderError::Deep)?;
-        if entry.work > self.tip().work {
-            return self.adopt(now, &entry, &block, archive);
-        }
-        self.keep(&entry, &block, false);
-        let store = self.store_op(&entry, &block);
-        Ok(ChainUpdate { store: [store].into(), ..self.unchanged() })
+        let mut update = if entry.work > self.tip().work {
+            self.adopt(now, &entry, &block, archive)?
+        } else {
+            self.keep(&entry, &block, false);
+            let store = self.store_op(&entry, &block);
+            ChainUpdate { store: [store].into(), ..self.unchanged() }
+        };
+        // Before the rest: what was given up may have come again.
+        let forgotten = core::mem::take(&mut self.forgotten).into_iter();
+        update.store.splice(..0, forgotten.map(|id| StoreOp::Forget { id }));
+        Ok(update)
     }
 
     /// The signatures that [`Ledger::accept_block`] would check one after the other. Hand them to
@@ -300,7 +309,13 @@ impl Ledger {
         self.state = state;
         let update = self.unchanged();
         self.move_tip(*entry);
-        Ok(ChainUpdate { connected: [entry.id].into(), store: store.into(), ..update })
+        if entry.height.is_multiple_of(GIVE_UP_EVERY) {
+            self.headers.give_up_deep();
+            self.forget_lost();
+        }
+        let mut store = Vec::from(store);
+        store.extend(self.settle(&[entry.id]));
+        Ok(ChainUpdate { connected: [entry.id].into(), store, ..update })
     }
 
     /// Makes a block's changes to a state, and keeps what taking it back needs.
@@ -360,8 +375,14 @@ impl Ledger {
 
     /// Forgets bodies whose headers were dropped.
     fn forget_lost(&mut self) {
-        let Self { stored, headers, .. } = self;
-        stored.retain(|id, _| headers.get(id).is_some());
+        let Self { stored, headers, forgotten, .. } = self;
+        stored.retain(|id, _| {
+            let is_known = headers.get(id).is_some();
+            if !is_known {
+                forgotten.push(*id);
+            }
+            is_known
+        });
     }
 
     /// An update that says that the chain is as it was.
@@ -375,3 +396,6 @@ impl Ledger {
         }
     }
 }
+
+/// How often branches that have become deep are looked for: seldom enough to cost nothing.
+const GIVE_UP_EVERY: u32 = 64;

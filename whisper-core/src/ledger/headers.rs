@@ -183,6 +183,14 @@ impl<P: PowHash> HeaderChain<P> {
         allowed
     }
 
+    /// Forgets branches that begin too far below the tip, as if they came only now. Should one show
+    /// more work than the chain, it may come again.
+    pub(super) fn give_up_deep(&mut self) {
+        let lowest = self.tip().height.saturating_sub(Self::DEPTH_MAX);
+        let keep = [self.pinned, self.permit.map(|permit| permit.tip)];
+        self.side.give_up_below(lowest, &self.trunk, keep);
+    }
+
     /// Keeps this block and its ancestors, whatever their work.
     pub(super) fn pin(&mut self, id: BlockId) {
         self.pinned = Some(id);

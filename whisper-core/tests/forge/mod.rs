@@ -223,6 +223,14 @@ impl Disk {
                         };
                     }
                 }
+                StoreOp::Settle { id } => {
+                    self.undo.remove(&id);
+                }
+                StoreOp::Forget { id } => {
+                    assert!(!self.chain.contains(&id), "what is on the chain is kept");
+                    self.blocks.remove(&id);
+                    self.undo.remove(&id);
+                }
             }
         }
     }

@@ -161,6 +161,10 @@ impl Engine {
 }
 
 impl Steps for Engine {
+    fn genesis(&self) -> BlockId {
+        self.ledger().params().genesis_id()
+    }
+
     fn feed(&mut self, input: Input<'_>) {
         let now = self.clock.now();
         if let Input::Received { code, payload, .. } = input {

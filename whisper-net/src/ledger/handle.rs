@@ -35,7 +35,7 @@ use crate::handle::Closed;
 use crate::handle::Handle;
 
 /// The application's hold on a running ledger. Clones hold the same one, and the node that it runs
-/// on; when the last is dropped the ledger ends.
+/// on; when the last is dropped the ledger ends, and peers are told that there is nothing.
 ///
 /// Every method may be called from anywhere, and every future be dropped at any time.
 #[derive(Clone)]

@@ -61,6 +61,7 @@ mod light;
 mod line;
 mod miner;
 mod queue;
+mod stand_in;
 mod store;
 mod task;
 mod wishes;

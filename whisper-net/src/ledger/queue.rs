@@ -26,7 +26,7 @@ pub(super) fn channel() -> (Lodger, Queue) {
     let queue = Queue { news, weights: weights.clone() };
     let lodger: Lodger = Box::new(move |news| {
         let full = weights.add(&news) > WEIGHT_MAX;
-        // If nobody reads, the ledger has ended and the peer will find out.
+        // If nobody reads, the runtime is going down.
         let _ = sender.send(news);
         full.then_some(PAUSE)
     });

@@ -222,6 +222,11 @@ impl<'a> Tables<'a> {
                     self.txs.remove(tx.as_bytes())?;
                 }
             }
+            StoreOp::Settle { id } => drop(self.undos.remove(id.as_bytes())?),
+            StoreOp::Forget { id } => {
+                self.blocks.remove(id.as_bytes())?;
+                self.undos.remove(id.as_bytes())?;
+            }
         }
         Ok(())
     }

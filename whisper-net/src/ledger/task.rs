@@ -3,16 +3,20 @@
 use std::time::Duration;
 
 use tokio::sync::mpsc;
+use whisper_core::ledger::BlockId;
 use whisper_core::ledger::sync::Input;
 
 use super::line::Command;
 use super::queue::Queue;
+use super::stand_in;
 use crate::driver;
 use crate::driver::lodger::News;
 use crate::driver::lodger::Wish;
 
 /// An engine, as its task sees it: one step after the other.
 pub(super) trait Steps: Send + 'static {
+    /// The first block of its network.
+    fn genesis(&self) -> BlockId;
     /// Takes one step with what a peer did, or with the time alone.
     fn feed(&mut self, input: Input<'_>);
     /// Does what belongs after the steps of a batch.
@@ -33,22 +37,26 @@ enum Wake<E> {
     Timer,
 }
 
-/// Starts the task. It ends with the loop, with the last sender of commands, or when the engine has
-/// failed.
+/// Starts the task. The engine ends with the loop, with the last sender of commands, or when it has
+/// failed; if the loop goes on, peers are told from then on that there is nothing.
 pub(super) fn start<E: Steps>(
     engine: E,
     queue: Queue,
     commands: mpsc::Receiver<Command<E>>,
     driver: mpsc::WeakSender<driver::Command>,
 ) {
-    tokio::spawn(run(engine, queue, commands, driver));
+    tokio::spawn(async move {
+        let (genesis, mut queue) = (engine.genesis(), queue);
+        run(engine, &mut queue, commands, &driver).await;
+        stand_in::answer(genesis, queue, driver).await;
+    });
 }
 
 async fn run<E: Steps>(
     mut engine: E,
-    mut queue: Queue,
+    queue: &mut Queue,
     mut commands: mpsc::Receiver<Command<E>>,
-    driver: mpsc::WeakSender<driver::Command>,
+    driver: &mpsc::WeakSender<driver::Command>,
 ) {
     while !engine.has_failed() {
         let wake = tokio::select! {

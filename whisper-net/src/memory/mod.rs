@@ -109,7 +109,7 @@ impl MemoryNetwork {
     }
 
     /// [`MemoryNetwork::transport`], for a node that speaks these protocols. Offer the ledger only
-    /// where one runs, since peers wait for what it has to say.
+    /// where one runs or will run: peers find nothing there before.
     pub fn transport_with(&self, name: &str, protocols: &[Protocol]) -> MemoryTransport {
         let transport = MemoryTransport::new(self.clone(), name, protocols);
         self.lock().hosts.insert(name.to_owned(), Arc::downgrade(transport.host()));

@@ -30,7 +30,7 @@ pub struct RlpxConfig {
     /// Who may be a peer at all; everybody, unless there is a list.
     pub allowed: Option<Vec<PublicKey>>,
     /// What is spoken on connections: Whisper, unless there is more. Offer the ledger only where one
-    /// runs, since peers wait for what it has to say.
+    /// runs or will run: peers find nothing there before.
     pub protocols: Vec<Protocol>,
     /// How much of everything there may be.
     pub limits: Limits,

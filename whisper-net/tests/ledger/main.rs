@@ -9,9 +9,14 @@ mod phone;
 use std::time::Duration;
 use std::time::Instant;
 
+use whisper_core::ledger::ChainWork;
 use whisper_core::ledger::Handle as Name;
 use whisper_core::ledger::Params;
+use whisper_core::time::Timestamp;
+use whisper_net::Clock;
+use whisper_net::Config;
 use whisper_net::Event;
+use whisper_net::Handle;
 use whisper_net::ledger;
 use whisper_net::ledger::LedgerConfig;
 use whisper_net::ledger::LedgerEvent;
@@ -19,6 +24,7 @@ use whisper_net::ledger::SubmitError;
 use whisper_net::memory::MemoryNetwork;
 use whisper_net::transport::Departure;
 
+use self::member::BOTH;
 use self::member::Member;
 use self::member::agree;
 use self::member::claim;
@@ -143,6 +149,50 @@ async fn who_follows_another_chain_is_of_no_use() {
         }
     };
     assert!(matches!(how, Departure::Local | Departure::Remote), "{how:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn connections_outlive_a_ledger_that_has_not_begun_or_has_ended() {
+    let (params, network) = (Params::regtest(), MemoryNetwork::new());
+    let clock = Clock::paused_from(Timestamp::from_secs(1_800_000_000));
+    let start = |name| {
+        let transport = network.transport_with(name, &BOTH);
+        whisper_net::start(Config { clock: clock.clone(), ..Config::new(transport) }).unwrap()
+    };
+    let serve = async |node: &Handle| {
+        let config = LedgerConfig { clock: clock.clone(), ..LedgerConfig::new(params.clone()) };
+        ledger::open(config).await.unwrap().serve(node).await.unwrap()
+    };
+    let connections = async |node: &Handle| {
+        let peers = node.peers().await.unwrap();
+        peers.iter().map(|peer| peer.info.peer).collect::<Vec<_>>()
+    };
+    let while_ago = || tokio::time::sleep(Duration::from_secs(120));
+
+    let (one, bare) = (start("one"), start("bare"));
+    let ledger = serve(&one).await;
+    one.dial("memory:bare").await.unwrap();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let first = connections(&one).await;
+    while_ago().await;
+    assert_eq!((first.len(), connections(&one).await), (1, first.clone()));
+    assert_eq!(ledger.peers().await.unwrap()[0].work, None);
+    let late = serve(&bare).await;
+    while_ago().await;
+    assert!(ledger.peers().await.unwrap()[0].work.is_some(), "it may begin at any time");
+
+    drop(late);
+    let third = start("third");
+    let newer = serve(&third).await;
+    third.dial("memory:bare").await.unwrap();
+    while_ago().await;
+    let peers = newer.peers().await.unwrap();
+    assert_eq!(
+        (peers.len(), peers[0].work),
+        (1, Some(ChainWork::ZERO)),
+        "it has nothing, and says so"
+    );
+    assert_eq!(connections(&one).await, first);
 }
 
 #[tokio::test(flavor = "multi_thread")]

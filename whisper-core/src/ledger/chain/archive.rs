@@ -13,7 +13,8 @@ use crate::ledger::tx::Tx;
 pub trait Archive {
     /// A block, as [`StoreOp::Block`] gave it.
     fn block(&self, id: &BlockId) -> Option<Arc<[u8]>>;
-    /// What it takes to take back a block, as [`StoreOp::Connect`] gave it last.
+    /// What it takes to take back a block, as [`StoreOp::Connect`] gave it last. For those that were
+    /// settled since it may be gone.
     fn undo(&self, id: &BlockId) -> Option<Arc<[u8]>>;
 }
 
@@ -108,5 +109,15 @@ pub enum StoreOp {
         records: Vec<(Handle, Option<Record>)>,
         /// Its transactions.
         txs: Vec<TxId>,
+    },
+    /// The block lies so deep that its undo need not be kept: see [`Ledger::UNDOS`](super::Ledger::UNDOS).
+    Settle {
+        /// Its name.
+        id: BlockId,
+    },
+    /// The block lies off the chain, on a branch that is given up: nothing of it need be kept.
+    Forget {
+        /// Its name.
+        id: BlockId,
     },
 }

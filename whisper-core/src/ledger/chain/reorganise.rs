@@ -37,16 +37,7 @@ impl Ledger {
     ) -> Result<ChainUpdate, BlockError> {
         let lost = BlockError::Unavailable(entry.id);
         let path = self.headers.path(&self.tip().id, &entry.id).ok_or(lost)?;
-        let mut state = self.state.clone();
-        let mut removed = Vec::new();
-        for id in &path.disconnected {
-            let block = self.load(id, archive)?;
-            let undo = self.load_undo(id, archive)?;
-            if !state.revert(&undo, block.txs()) {
-                return Err(BlockError::Unavailable(*id));
-            }
-            removed.push((block, undo));
-        }
+        let (mut state, removed) = self.take_back(&path.disconnected, archive)?;
         let (mut added, start) = (Vec::new(), state.clone());
         for id in &path.connected {
             let step = self.judge(&state, id, entry, block, archive)?;
@@ -62,6 +53,7 @@ impl Ledger {
         }
         self.state = state;
         self.move_tip(*entry);
+        store.extend(self.settle(&path.connected));
         self.forget_lost();
         let returned = self.returned(now, &removed);
         let (disconnected, connected) = (path.disconnected, path.connected);

@@ -3,6 +3,7 @@
 use alloc::collections::BTreeSet;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
+use core::iter;
 
 use super::Archive;
 use super::Ledger;
@@ -37,7 +38,8 @@ pub struct Backup {
 impl Ledger {
     /// Takes up a chain where a host has left it. Headers are all checked again. The directory is
     /// taken back by the blocks to recheck, held against the Seal of the block below, and then those
-    /// blocks are added anew. What is trusted is that blocks below were valid when they came.
+    /// blocks are added anew. What is trusted is that blocks below were valid when they came. If the
+    /// undos of so many blocks are not kept, all blocks are checked, from the first.
     ///
     /// # Errors
     /// [`RestoreError`] says what does not fit.
@@ -52,17 +54,19 @@ impl Ledger {
             ledger.headers.accept(now, headers)?;
         }
         let tip = ledger.headers.get(&backup.tip).ok_or(RestoreError::Tip)?;
-        let from = tip.height.saturating_sub(backup.recheck);
         let mut directory = Directory::from_iter(backup.records);
-        let mut again = Vec::new();
-        let mut at = tip;
-        while at.height > from {
-            let restored = ledger.load_undo(&at.id, archive)?.restore(&mut directory);
-            if !restored {
-                return Err(RestoreError::Directory { height: at.height });
+        let root = directory.root();
+        let again = ledger.to_recheck(&tip, backup.recheck, archive);
+        let parent = |entry: &Entry| ledger.headers.get(&entry.header.parent);
+        let at = again.last().map_or(Some(tip), parent).ok_or(RestoreError::Tip)?;
+        if at.height == 0 {
+            directory = Directory::new();
+        } else {
+            for entry in &again {
+                if !ledger.load_undo(&entry.id, archive)?.restore(&mut directory) {
+                    return Err(RestoreError::Directory { height: entry.height });
+                }
             }
-            again.push(at);
-            at = ledger.headers.get(&at.header.parent).ok_or(RestoreError::Tip)?;
         }
         let sealed = ledger.load(&at.id, archive)?.seal().directory_root;
         if directory.root() != sealed {
@@ -72,7 +76,23 @@ impl Ledger {
         for entry in again.iter().rev() {
             ledger.check_again(entry, archive)?;
         }
+        if ledger.directory().root() != root {
+            return Err(RestoreError::Directory { height: tip.height });
+        }
         Ok(ledger)
+    }
+
+    /// The blocks to check in full once more, the newest first.
+    fn to_recheck(&self, tip: &Entry, recheck: u32, archive: &impl Archive) -> Vec<Entry> {
+        let from = tip.height.saturating_sub(recheck);
+        let back = || iter::successors(Some(*tip), |at| self.headers.get(&at.header.parent));
+        let newest: Vec<Entry> = back().take_while(|at| at.height > from).collect();
+        match newest.last() {
+            Some(lowest) if self.load_undo(&lowest.id, archive).is_err() => {
+                back().take_while(|at| at.height > 0).collect()
+            }
+            _ => newest,
+        }
     }
 
     /// Takes `directory` as that after the block `at`.

@@ -61,6 +61,17 @@ impl Side {
         }
     }
 
+    /// Removes branches that leave the chain below this height, but for the ancestors of `keep`.
+    pub(super) fn give_up_below(&mut self, lowest: u32, trunk: &Trunk, keep: [Option<BlockId>; 2]) {
+        let kept = self.ancestors(keep);
+        let begins_deep = |entry: &&Entry| {
+            let fork = trunk.height_of(&entry.header.parent);
+            fork.is_some_and(|fork| fork < lowest) && !kept.contains(&entry.id)
+        };
+        let deep = self.0.values().filter(begins_deep).map(|entry| entry.id).collect();
+        self.remove_descendants(&deep);
+    }
+
     /// When there are more than `max`, drops whole branches, the least work first, until a quarter
     /// of the room is free: so the search for them costs little for each header that came. The
     /// ancestors of `keep` stay.

@@ -114,9 +114,6 @@ pub enum Event {
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Violation {
-    /// It did not say in time which chain it has.
-    #[error("no status came in time")]
-    NoStatus,
     /// It said something else first, or said its status twice.
     #[error("the status was not the first packet, or not the only one")]
     StatusOrder,

@@ -274,10 +274,6 @@ impl Links {
             self.iter().filter(|(_, peer)| is_due(peer.deadline())).map(|(id, _)| id).collect();
         for id in due {
             let Some(peer) = self.get_mut(id) else { continue };
-            if is_due(peer.greeting()) {
-                self.cut(id, Violation::NoStatus);
-                continue;
-            }
             if is_due(peer.out.deadline()) {
                 self.cut(id, Violation::Deaf);
                 continue;

@@ -14,8 +14,6 @@ use crate::ledger::wire::ITEMS_MAX;
 use crate::ledger::wire::Question;
 use crate::time::Timestamp;
 
-/// How long a peer may take to say its status.
-pub(super) const GREETING: Duration = Duration::from_secs(5);
 /// How long a peer may take to answer, and how long for each block that it is asked for.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 /// How long a socket may take nothing.
@@ -32,10 +30,11 @@ pub(super) const STRIKES: u8 = 3;
 const RATE: u64 = 20;
 const BURST: u64 = 200;
 
-/// One peer.
+/// One peer. As long as it does not say its status it is neither asked nor served, and may stay: the
+/// connection is the relay's as well, which has its own greeting, and the ledger that belongs to it
+/// may begin later or have ended. That a status comes within five seconds binds those who run one.
 #[derive(Debug)]
 pub(super) struct Peer {
-    opened: Timestamp,
     /// The work of the best chain that it has shown; nothing before its status.
     pub(super) work: Option<ChainWork>,
     pub(super) height: u32,
@@ -66,7 +65,6 @@ pub(super) struct Peer {
 impl Peer {
     pub(super) fn new(now: Timestamp) -> Self {
         Self {
-            opened: now,
             work: None,
             height: 0,
             asked: None,
@@ -126,22 +124,17 @@ impl Peer {
         self.allowance.spend(now)
     }
 
-    /// Until when the peer must have said its status, if it has not.
-    pub(super) fn greeting(&self) -> Option<Timestamp> {
-        self.work.is_none().then(|| self.opened.saturating_add(GREETING))
-    }
-
     /// The next moment at which something is overdue.
     pub(super) fn deadline(&self) -> Option<Timestamp> {
         let bodies = self.blocks.values().chain(self.txs.values()).copied();
-        let others = [self.greeting(), self.asked, self.retry, self.out.deadline()];
+        let others = [self.asked, self.retry, self.out.deadline()];
         bodies.chain(others.into_iter().flatten()).min()
     }
 
     /// Moves all moments back, after the clock was set back by as much.
     pub(super) fn shift_back(&mut self, by: Duration) {
         let bodies = self.blocks.values_mut().chain(self.txs.values_mut());
-        let own = [&mut self.opened, &mut self.rests, &mut self.out.progress];
+        let own = [&mut self.rests, &mut self.out.progress];
         let all = bodies.chain(own).chain(self.asked.as_mut()).chain(self.retry.as_mut());
         all.chain([&mut self.allowance.since]).for_each(|at| *at = at.saturating_sub(by));
     }

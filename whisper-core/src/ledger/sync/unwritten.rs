@@ -25,7 +25,7 @@ impl Unwritten {
                 StoreOp::Connect { id, undo, .. } => {
                     self.undos.insert(*id, Arc::clone(undo));
                 }
-                StoreOp::Disconnect { .. } => {}
+                StoreOp::Disconnect { .. } | StoreOp::Settle { .. } | StoreOp::Forget { .. } => {}
             }
         }
     }

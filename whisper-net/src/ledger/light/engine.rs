@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::oneshot;
+use whisper_core::ledger::BlockId;
 use whisper_core::ledger::Entry;
 use whisper_core::ledger::HeaderAnchor;
 use whisper_core::ledger::HeaderChain;
@@ -132,6 +133,10 @@ impl LightEngine {
 }
 
 impl Steps for LightEngine {
+    fn genesis(&self) -> BlockId {
+        self.node.client().params().genesis_id()
+    }
+
     fn feed(&mut self, input: Input<'_>) {
         let now = self.clock.now();
         let outputs: Vec<Output> = self.node.handle(now, input).collect();

@@ -16,6 +16,7 @@ use whisper_core::ledger::Block;
 use whisper_core::ledger::Ledger;
 use whisper_core::ledger::Miner;
 use whisper_core::ledger::NextKey;
+use whisper_core::ledger::Nothing;
 use whisper_core::ledger::Operation;
 use whisper_core::ledger::Payload;
 use whisper_core::ledger::Post;
@@ -24,6 +25,11 @@ use whisper_core::ledger::Template;
 use whisper_core::ledger::Tx;
 use whisper_core::ledger::TxDraft;
 use whisper_core::ledger::Unchecked;
+use whisper_core::ledger::sync::Event;
+use whisper_core::ledger::sync::Input;
+use whisper_core::ledger::sync::LedgerNode;
+use whisper_core::ledger::sync::Output;
+use whisper_core::peer::PeerId;
 use whisper_core::time::Timestamp;
 use whisper_core::topic::Topic;
 
@@ -137,6 +143,29 @@ fn what_was_written_is_there_when_the_file_is_opened_again() {
 }
 
 #[test]
+fn what_the_ledger_lets_go_leaves_the_file() {
+    let OpenChain { mut ledger, store, .. } = OpenChain::open(LedgerConfig {
+        clock: Clock::from_source(later),
+        ..LedgerConfig::new(Params::regtest())
+    })
+    .unwrap();
+    let mut dice = Dice::from_seed([5; 32]);
+    branch_out(&mut ledger, &store, &mut dice, |_| ());
+    let tip = ledger.tip().id;
+    let fork = ledger.at(0).unwrap().id;
+    let let_go = |op| {
+        let (disconnected, connected, returned) = (Vec::new(), Vec::new(), Vec::new());
+        store.write(&ChainUpdate { disconnected, fork, connected, returned, store: vec![op] })
+    };
+    let held = || (store.block(&tip).is_some(), store.undo(&tip).is_some());
+    assert_eq!(held(), (true, true));
+    let_go(StoreOp::Settle { id: tip }).unwrap();
+    assert_eq!(held(), (true, false));
+    let_go(StoreOp::Forget { id: tip }).unwrap();
+    assert_eq!(held(), (false, false));
+}
+
+#[test]
 fn a_file_in_use_or_of_somebody_else_is_left_alone() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger");
@@ -210,57 +239,150 @@ fn a_clock_behind_the_chain_is_told() {
     assert_eq!(OpenChain::open(config).unwrap_err(), OpenError::Clock);
 }
 
-/// Where the child below keeps its chain.
+/// A chain so many blocks longer.
+fn grown(ledger: &Ledger, len: u32, dice: &mut Dice) -> Ledger {
+    let mut ledger = ledger.clone();
+    for _ in 0..len {
+        let block = next_block(&ledger, dice);
+        drop(ledger.accept_block(later(), block).unwrap());
+    }
+    ledger
+}
+
+/// Has a node follow a peer that has this chain, writing what comes as its driver would.
+fn follow(node: &mut LedgerNode<Store>, peer: PeerId, chain: Ledger) {
+    let mut peers = LedgerNode::new(chain, Nothing);
+    let tip = peers.ledger().tip().id;
+    let mut outputs: Vec<Output> = peers.handle(later(), Input::Connected(peer)).collect();
+    let mut answers: Vec<Output> = node.handle(later(), Input::Connected(peer)).collect();
+    while node.ledger().tip().id != tip {
+        assert!(!(outputs.is_empty() && answers.is_empty()), "the peer gives all it has");
+        for output in std::mem::take(&mut outputs) {
+            let Output::Transmit { code, payload, .. } = output else { continue };
+            let bytes = payload.len();
+            answers.extend(step(node, Input::Received { peer, code, payload: &payload }));
+            outputs.extend(peers.handle(later(), Input::Written { peer, bytes }));
+        }
+        for answer in std::mem::take(&mut answers) {
+            let Output::Transmit { code, payload, .. } = answer else { continue };
+            outputs
+                .extend(peers.handle(later(), Input::Received { peer, code, payload: &payload }));
+            answers.extend(step(node, Input::Written { peer, bytes: payload.len() }));
+        }
+    }
+    step(node, Input::Disconnected(peer));
+}
+
+/// One step of a node: every change is written, and then told.
+fn step(node: &mut LedgerNode<Store>, input: Input<'_>) -> Vec<Output> {
+    let outputs: Vec<Output> = node.handle(later(), input).collect();
+    for output in &outputs {
+        let Output::Event(Event::Chain(update)) = output else { continue };
+        if !update.disconnected.is_empty() {
+            tell("reorganises");
+        }
+        node.archive().write(update).unwrap();
+        let newest = update.connected.last().and_then(|id| node.ledger().headers().get(id));
+        if let Some(newest) = newest {
+            tell(&format!("tip {:08} {}", newest.height, newest.id));
+        }
+    }
+    outputs
+}
+
+fn tell(line: &str) {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{line}").and_then(|()| out.flush()).unwrap();
+}
+
+/// Where the children below keep their chain.
 const CHILD: &str = "WHISPER_TEST_LEDGER_CHILD";
 
 /// What the test below kills.
 #[test]
-#[ignore = "runs until it is killed: the next test starts it"]
+#[ignore = "runs until it is killed: the last test starts it"]
 fn a_child_that_mines_and_reorganises() {
     let Some(path) = std::env::var_os(CHILD) else { return };
     let OpenChain { mut ledger, store, .. } = open(Path::new(&path)).unwrap();
     let mut dice = Dice::seed_from_u64(std::process::id().into());
     loop {
         branch_out(&mut ledger, &store, &mut dice, |ledger| {
-            let mut out = std::io::stdout().lock();
             let tip = ledger.tip();
-            writeln!(out, "tip {:08} {}", tip.height, tip.id).and_then(|()| out.flush()).unwrap();
+            tell(&format!("tip {:08} {}", tip.height, tip.id));
         });
     }
 }
 
+/// What the test below kills as well.
+#[test]
+#[ignore = "runs until it is killed: the last test starts it"]
+fn a_child_that_follows_peers_from_chain_to_chain() {
+    let Some(path) = std::env::var_os(CHILD) else { return };
+    let OpenChain { ledger, store, .. } = open(Path::new(&path)).unwrap();
+    let mut dice = Dice::seed_from_u64(std::process::id().into());
+    let mut node = LedgerNode::new(ledger, store);
+    for round in 0.. {
+        let (base, len) = (node.ledger().clone(), 4 + dice.next_u32() % 12);
+        let chains = [grown(&base, len, &mut dice), grown(&base, len + 1, &mut dice)];
+        for (chain, peer) in chains.into_iter().zip(2 * round..) {
+            follow(&mut node, PeerId::new(peer), chain);
+        }
+    }
+}
+
+/// Starts a child, kills it a moment after the first line that begins so, and gives what it told.
+fn kill_one(path: &Path, child: &str, at: &str, moment: Duration) -> Vec<String> {
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args([&format!("ledger::store::tests::{child}"), "--exact", "--ignored", "--nocapture"])
+        .env(CHILD, path)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut told = Vec::new();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+    for line in lines.by_ref() {
+        told.push(line);
+        if told.last().is_some_and(|line| line.starts_with(at)) {
+            break;
+        }
+    }
+    std::thread::sleep(moment);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    told.extend(lines);
+    told
+}
+
 #[test]
 fn killed_at_any_moment_it_reopens_as_a_replay_of_its_blocks() {
+    const MINES: &str = "a_child_that_mines_and_reorganises";
+    const FOLLOWS: &str = "a_child_that_follows_peers_from_chain_to_chain";
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger");
-    let name = "ledger::store::tests::a_child_that_mines_and_reorganises";
     let mut dice = Dice::from_seed([4; 32]);
-    let mut heights = Vec::new();
-    for cycle in 0..50 {
-        let mut child = Command::new(std::env::current_exe().unwrap())
-            .args([name, "--exact", "--ignored", "--nocapture"])
-            .env(CHILD, &path)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        // Not before it writes, and then at any moment.
-        let first = lines.by_ref().map_while(Result::ok).find(|line| line.starts_with("tip "));
-        std::thread::sleep(Duration::from_millis((dice.next_u32() % 60).into()));
-        child.kill().unwrap();
-        child.wait().unwrap();
-        let told: Vec<String> = first.into_iter().chain(lines.map_while(Result::ok)).collect();
+    let (mut heights, mut within) = (Vec::new(), 0);
+    for cycle in 0..60 {
+        // While it mines, while it follows a peer, and in the step from one chain to another.
+        let (child, at, longest) =
+            [(MINES, "tip ", 60_000), (FOLLOWS, "tip ", 60_000), (FOLLOWS, "reorganises", 1_500)]
+                [cycle % 3];
+        let moment = Duration::from_micros((dice.next_u32() % longest).into());
+        let told = kill_one(&path, child, at, moment);
         let OpenChain { ledger, store, .. } = open(&path).unwrap();
-        let (height, id) = told.iter().rev().find_map(|line| read(line)).unwrap();
         // What was told is stored: it is the tip, or one change has come that was not told any more,
-        // which adds a block or takes this one back for a branch that is longer by one.
+        // which adds a block or takes some back for a branch that is longer by one.
+        let last = told.iter().rev().find_map(|line| read(line));
         let tip = ledger.tip();
-        assert!(tip.id == id || tip.height == height + 1, "cycle {cycle}: {height} is lost");
+        let before = heights.last().copied().unwrap_or(0);
+        let (height, is_tip) =
+            last.map_or((before, tip.height == before), |(height, id)| (height, tip.id == id));
+        assert!(is_tip || tip.height == height + 1, "cycle {cycle}: {height} is lost");
         assert!(is_replay(&ledger, &store), "cycle {cycle}");
-        heights.push(ledger.tip().height);
+        within += usize::from(told.last().is_some_and(|line| line == "reorganises"));
+        heights.push(tip.height);
     }
     assert!(heights.windows(2).all(|pair| pair[0] <= pair[1]), "{heights:?}");
-    println!("50 kills, {} blocks", heights.last().unwrap());
+    println!("60 kills, {within} while the chain changed, {} blocks", heights.last().unwrap());
 }
 
 /// A line of the child's, if it got to write all of it.
