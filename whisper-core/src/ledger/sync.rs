@@ -86,15 +86,9 @@ impl<A: Archive> LedgerNode<A> {
     /// Takes one step.
     pub fn handle(&mut self, now: Timestamp, input: Input<'_>) -> Outputs<'_> {
         self.advance(now);
-        match input {
-            Input::Connected(peer) => {
-                let status = self.status();
-                self.links.connect(peer, status);
-            }
-            Input::Disconnected(peer) => self.links.forget(peer),
-            Input::Received { peer, code, payload } => self.receive(peer, code, payload),
-            Input::Written { peer, bytes } => self.links.written(peer, bytes),
-            Input::Timeout => {}
+        let status = self.status();
+        if let Some((peer, message)) = self.links.take(input, status) {
+            self.receive(peer, message);
         }
         self.finish()
     }
@@ -197,8 +191,7 @@ impl<A: Archive> LedgerNode<A> {
         }
     }
 
-    fn receive(&mut self, peer: PeerId, code: u8, payload: &[u8]) {
-        let Some(message) = self.links.receive(peer, code, payload) else { return };
+    fn receive(&mut self, peer: PeerId, message: Message) {
         match message {
             Message::Status(status) => self.greet(peer, &status),
             Message::GetHeaders { .. }

@@ -55,15 +55,9 @@ impl LightNode {
     pub fn handle(&mut self, now: Timestamp, input: Input<'_>) -> Outputs<'_> {
         self.advance(now);
         let before = self.client.headers().tip().id;
-        match input {
-            Input::Connected(peer) => {
-                let status = self.status();
-                self.links.connect(peer, status);
-            }
-            Input::Disconnected(peer) => self.links.forget(peer),
-            Input::Received { peer, code, payload } => self.receive(peer, code, payload),
-            Input::Written { peer, bytes } => self.links.written(peer, bytes),
-            Input::Timeout => {}
+        let status = self.status();
+        if let Some((peer, message)) = self.links.take(input, status) {
+            self.receive(peer, message);
         }
         let tip = self.client.headers().tip();
         if tip.id != before {
@@ -116,8 +110,7 @@ impl LightNode {
         self.links.outputs()
     }
 
-    fn receive(&mut self, peer: PeerId, code: u8, payload: &[u8]) {
-        let Some(message) = self.links.receive(peer, code, payload) else { return };
+    fn receive(&mut self, peer: PeerId, message: Message) {
         match message {
             Message::Status(status) => {
                 let genesis = self.client.params().genesis_id();

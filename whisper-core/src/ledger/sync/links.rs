@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::contract::Event;
+use super::contract::Input;
 use super::contract::Output;
 use super::contract::Outputs;
 use super::contract::PeerInfo;
@@ -65,14 +66,29 @@ impl Links {
         self.outputs.push_back(output);
     }
 
-    pub(super) fn connect(&mut self, peer: PeerId, status: Status) {
+    /// Takes what has happened to a connection; whoever is new is told our status. A message that is
+    /// in order is left for the node.
+    pub(super) fn take(&mut self, input: Input<'_>, status: Status) -> Option<(PeerId, Message)> {
+        match input {
+            Input::Connected(peer) => self.connect(peer, status),
+            Input::Disconnected(peer) => self.forget(peer),
+            Input::Received { peer, code, payload } => {
+                return self.receive(peer, code, payload).map(|message| (peer, message));
+            }
+            Input::Written { peer, bytes } => self.written(peer, bytes),
+            Input::Timeout => {}
+        }
+        None
+    }
+
+    fn connect(&mut self, peer: PeerId, status: Status) {
         if !self.peers.contains_key(&peer) {
             self.peers.insert(peer, Peer::new(self.now));
             self.send(peer, Message::Status(status));
         }
     }
 
-    pub(super) fn forget(&mut self, peer: PeerId) {
+    fn forget(&mut self, peer: PeerId) {
         let gone = self.peers.remove(&peer);
         self.stirred |= gone.is_some_and(|gone| !gone.txs.is_empty());
     }
@@ -117,7 +133,7 @@ impl Links {
         self.peers.get_mut(&peer)
     }
 
-    pub(super) fn written(&mut self, peer: PeerId, bytes: usize) {
+    fn written(&mut self, peer: PeerId, bytes: usize) {
         let now = self.now;
         if let Some(peer) = self.get_mut(peer) {
             peer.out.written(now, bytes);
@@ -125,7 +141,7 @@ impl Links {
     }
 
     /// Reads a packet of a peer that is known, keeps its order and its budget.
-    pub(super) fn receive(&mut self, peer: PeerId, code: u8, payload: &[u8]) -> Option<Message> {
+    fn receive(&mut self, peer: PeerId, code: u8, payload: &[u8]) -> Option<Message> {
         let is_ready = self.get(peer)?.work.is_some();
         let Ok(message) = Message::decode(code, payload) else {
             self.cut(peer, Violation::Malformed);
