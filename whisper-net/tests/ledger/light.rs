@@ -137,8 +137,6 @@ async fn questions_end_well_while_the_chain_moves_and_whoever_stops_waiting_cost
         let left = phone.ledger.look_up(alice);
         let _ = tokio::time::timeout(Duration::from_micros(200), left).await;
     }
-    member.ledger.keep_mining(true).await.unwrap();
-    let begin = phone.ledger.tip().await.unwrap().height;
     let mut all = Vec::new();
     for _ in 0..100 {
         let ledger = phone.ledger.clone();
@@ -147,7 +145,13 @@ async fn questions_end_well_while_the_chain_moves_and_whoever_stops_waiting_cost
     for found in all {
         assert_eq!(found.await.unwrap().unwrap().record.unwrap().owner, owner);
     }
-    eventually(|| async { phone.ledger.tip().await.unwrap().height > begin + 10 }).await;
+    let begin = phone.ledger.tip().await.unwrap().height;
+    member.ledger.keep_mining(true).await.unwrap();
+    while phone.ledger.tip().await.unwrap().height < begin + 10 {
+        let found = phone.ledger.look_up(alice).await.unwrap();
+        assert_eq!(found.record.unwrap().owner, owner);
+    }
+    member.ledger.keep_mining(false).await.unwrap();
     let late = phone.ledger.look_up(alice).await.unwrap();
     assert!(late.proven.confirmations > 10);
     assert_eq!(phone.ledger.peers().await.unwrap().len(), 1);
