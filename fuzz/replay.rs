@@ -5,10 +5,11 @@ use std::panic;
 use std::path::Path;
 use std::path::PathBuf;
 
-/// Runs `body` on the corpus of `target`. The input that makes it panic is named.
-pub(crate) fn replay(target: &str, body: fn(&[u8])) {
+/// Runs `body` on the corpus of `target`, which has so many inputs. The one that makes it panic is
+/// named.
+pub(crate) fn replay(target: &str, count: usize, body: fn(&[u8])) {
     let inputs = inputs(target);
-    assert!(!inputs.is_empty(), "no inputs for {target}");
+    assert_eq!(inputs.len(), count, "inputs for {target}");
     for path in inputs {
         let data = fs::read(&path).expect("an input");
         if let Err(cause) = panic::catch_unwind(|| body(&data)) {
