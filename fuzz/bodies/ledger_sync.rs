@@ -4,6 +4,7 @@
 //! but that. In the end one honest peer is enough to catch up.
 
 mod party;
+mod voices;
 
 use arbitrary::Arbitrary;
 use arbitrary::Unstructured;

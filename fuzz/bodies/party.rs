@@ -13,12 +13,9 @@ use whisper_core::ledger::Archive;
 use whisper_core::ledger::Block;
 use whisper_core::ledger::BlockId;
 use whisper_core::ledger::ChainWork;
-use whisper_core::ledger::Handle;
-use whisper_core::ledger::Item;
 use whisper_core::ledger::LightClient;
 use whisper_core::ledger::Message;
 use whisper_core::ledger::Miner;
-use whisper_core::ledger::Nothing;
 use whisper_core::ledger::Params;
 use whisper_core::ledger::Proof;
 use whisper_core::ledger::Question;
@@ -40,9 +37,8 @@ use whisper_core::time::Timestamp;
 
 use super::Act;
 use super::Delay;
-use super::Said;
+use super::voices;
 use crate::forge::Disk;
-use crate::rules;
 use crate::rules::View;
 use crate::tree::Bend;
 use crate::tree::Plan;
@@ -160,7 +156,7 @@ impl Party {
             Act::Connect(slot) => drop(self.connect(*slot)),
             Act::Arrive(slot, block) => {
                 let peer = self.connect(*slot);
-                self.greet(peer, self.nth_block(*block));
+                self.greet(peer, voices::nth_block(&self.tree, *block));
             }
             Act::Disconnect(slot) => {
                 if let Some(peer) = self.slots[usize::from(slot % 4)].take() {
@@ -169,7 +165,7 @@ impl Party {
                 }
             }
             Act::Status(slot, block, work, ours) => {
-                let made = self.tree.get(self.nth_block(*block));
+                let made = self.tree.get(voices::nth_block(&self.tree, *block));
                 let genesis = if *ours { Params::regtest() } else { Params::test() }.genesis_id();
                 let (tip, height) = (BlockId::new(made.id()), made.times.len() as u32);
                 let work = ChainWork::from(u128::from(*work));
@@ -177,7 +173,7 @@ impl Party {
             }
             Act::Packet(slot, code, payload) => self.packet(*slot, code % 32, payload),
             Act::Torn(slot, said, at, mask, cut) => {
-                let message = self.message(said);
+                let message = voices::message(&self.tree, said);
                 let (code, mut payload) = (message.code(), message.encode());
                 if !payload.is_empty() {
                     let at = usize::from(*at) % payload.len();
@@ -186,7 +182,7 @@ impl Party {
                 }
                 self.packet(*slot, code, &payload);
             }
-            Act::Say(slot, said) => self.say(*slot, self.message(said)),
+            Act::Say(slot, said) => self.say(*slot, voices::message(&self.tree, said)),
             Act::Answer(slot, count) => {
                 for _ in 0..=(count % 4) {
                     let Some(peer) = self.slots[usize::from(slot % 4)] else { break };
@@ -221,7 +217,7 @@ impl Party {
                 }
             }
             (Act::Submit(which), Kind::Full(node)) => {
-                let Some(bytes) = nth(self.tree.txs(), *which) else { return };
+                let Some(bytes) = voices::nth(self.tree.txs(), *which) else { return };
                 let Ok(tx) = Tx::decode(bytes, node.ledger().params()) else { return };
                 let before = node.mempool().len();
                 match node.submit(now, tx) {
@@ -230,7 +226,7 @@ impl Party {
                 }
             }
             (Act::Ask(block, what, tx), Kind::Light(node)) => {
-                let question = question(&self.tree, *block, *what, *tx);
+                let question = voices::question(&self.tree, *block, *what, *tx);
                 self.open.push(question);
                 node.ask(now, question).collect()
             }
@@ -384,92 +380,9 @@ impl Party {
         let Some(asked) = self.peers.get_mut(&peer).and_then(|link| link.asked.pop_front()) else {
             return;
         };
-        for answer in self.answers(&asked, self.best()) {
+        for answer in voices::answers(&self.tree, &asked, self.best()) {
             self.receive(peer, answer.code(), &answer.clone().encode());
         }
-    }
-
-    fn answers(&self, asked: &Message, best: usize) -> Vec<Message> {
-        let block = |id: &BlockId| self.tree.find(id.as_bytes()).map(|at| self.tree.get(at));
-        match asked {
-            Message::GetHeaders { locator, .. } => {
-                let branch = self.tree.branch(best);
-                let is_at = |at: &usize, id: &BlockId| self.tree.get(*at).id() == *id.as_bytes();
-                let known = |id: &BlockId| branch.iter().position(|at| is_at(at, id));
-                let from = locator.iter().find_map(known).map_or(0, |at| at + 1);
-                let rest = branch[from..].iter().filter_map(|at| self.tree.get(*at).header());
-                vec![Message::Headers(rest.collect())]
-            }
-            Message::GetBlocks(ids) => ids
-                .iter()
-                .map(|id| match block(id) {
-                    Some(made) => Message::Block(made.bytes.clone()),
-                    None => Message::NotFound(Item::Block(*id)),
-                })
-                .collect(),
-            Message::GetTxs(ids) => ids
-                .iter()
-                .map(|id| {
-                    let is_it = |tx: &&Vec<u8>| tx_id(tx) == *id;
-                    let own = self.tree.txs().iter().find(is_it);
-                    own.map_or(Message::NotFound(Item::Tx(*id)), |tx| Message::Tx(tx.clone()))
-                })
-                .collect(),
-            Message::GetProof(question) => {
-                let proof = prove(question);
-                let lack = Message::NotFound(Item::Proof(question.block()));
-                vec![proof.map_or(lack, |proof| Message::Proof(proof.encode()))]
-            }
-            _ => Vec::new(),
-        }
-    }
-
-    fn message(&self, said: &Said) -> Message {
-        let id = |which: &u8| BlockId::new(self.tree.get(self.nth_block(*which)).id());
-        let tx = |which: &u8| nth(self.tree.txs(), *which).cloned().unwrap_or_default();
-        match said {
-            Said::Headers(which, count) => {
-                let branch = self.tree.branch(self.nth_block(*which));
-                let from = branch.len().saturating_sub(usize::from(*count));
-                let headers = branch[from..].iter().filter_map(|at| self.tree.get(*at).header());
-                Message::Headers(headers.collect())
-            }
-            Said::Block(which) => {
-                Message::Block(self.tree.get(self.nth_block(*which)).bytes.clone())
-            }
-            Said::Tx(which) => Message::Tx(tx(which)),
-            Said::Inv(items) => {
-                let item = |(block, which): &(bool, u8)| match block {
-                    true => Item::Block(id(which)),
-                    false => Item::Tx(tx_id(&tx(which))),
-                };
-                Message::Inv(items.iter().map(item).collect())
-            }
-            Said::NotFound(kind, which) => Message::NotFound(match kind % 3 {
-                0 => Item::Block(id(which)),
-                1 => Item::Tx(tx_id(&tx(which))),
-                _ => Item::Proof(id(which)),
-            }),
-            Said::GetHeaders(locator, stop) => Message::GetHeaders {
-                locator: locator.iter().take(32).map(id).collect(),
-                stop: id(stop),
-            },
-            Said::GetBlocks(ids) => Message::GetBlocks(ids.iter().take(16).map(id).collect()),
-            Said::GetTxs(ids) => {
-                Message::GetTxs(ids.iter().take(64).map(|which| tx_id(&tx(which))).collect())
-            }
-            Said::GetProof(block, what, tx) => {
-                Message::GetProof(question(&self.tree, *block, *what, *tx))
-            }
-            Said::Proof(block, what, tx) => {
-                let proof = prove(&question(&self.tree, *block, *what, *tx));
-                Message::Proof(proof.map(|proof| proof.encode()).unwrap_or_default())
-            }
-        }
-    }
-
-    fn nth_block(&self, which: u8) -> usize {
-        self.tree.len() - 1 - usize::from(which) % self.tree.len()
     }
 
     /// The right block that stands highest.
@@ -556,7 +469,7 @@ impl Party {
             let (unwritten, asked) = (link.unwritten, std::mem::take(&mut link.asked));
             self.written(peer, unwritten);
             let answers: Vec<_> =
-                asked.iter().flat_map(|asked| self.answers(asked, best)).collect();
+                asked.iter().flat_map(|asked| voices::answers(&self.tree, asked, best)).collect();
             for answer in answers {
                 self.receive(peer, answer.code(), &answer.clone().encode());
             }
@@ -576,36 +489,5 @@ impl Party {
             Kind::Light(node) => node.client().headers().tip().id,
         }
         .as_bytes()
-    }
-}
-
-fn nth(txs: &[Vec<u8>], which: u8) -> Option<&Vec<u8>> {
-    txs.len().checked_sub(1 + usize::from(which)).map(|at| &txs[at])
-}
-
-fn tx_id(tx: &[u8]) -> TxId {
-    TxId::new(if tx.len() < 64 { [7; 32] } else { rules::txid(&WORLD.view().tag, tx) })
-}
-
-fn question(tree: &Tree, block: u8, what: u8, tx: bool) -> Question {
-    let made = tree.get(tree.len() - 1 - usize::from(block) % tree.len());
-    let id = BlockId::new(made.id());
-    let txs = made.txs();
-    if tx && !txs.is_empty() {
-        return Question::Tx(id, tx_id(txs[usize::from(what) % txs.len()]));
-    }
-    let known: Vec<_> = WORLD.view().records.keys().collect();
-    let name = known.get(usize::from(what % 8)).map_or(&b"nobody"[..], |name| name.as_slice());
-    Question::Handle(id, Handle::from_bytes(name).expect("a handle"))
-}
-
-/// What can be proven from the vectors' chain.
-fn prove(question: &Question) -> Option<Proof> {
-    let ledger = WORLD.ledger();
-    match question {
-        Question::Tx(block, id) => ledger.prove_tx(block, id, &Nothing).map(Proof::Tx),
-        Question::Handle(block, handle) => {
-            ledger.prove_handle(block, handle, &Nothing).map(Proof::Handle)
-        }
     }
 }

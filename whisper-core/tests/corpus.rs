@@ -61,30 +61,30 @@ fn nodes_of_the_corpus_obey_their_laws() {
 
 #[test]
 fn headers_of_the_corpus_are_judged_as_ever() {
-    replay("ledger_header", 0, ledger_header::run);
+    replay("ledger_header", 50, ledger_header::run);
 }
 
 #[test]
 fn transactions_of_the_corpus_are_judged_as_ever() {
-    replay("ledger_tx", 0, ledger_tx::run);
+    replay("ledger_tx", 60, ledger_tx::run);
 }
 
 #[test]
 fn blocks_of_the_corpus_are_judged_as_ever() {
-    replay("ledger_block", 0, ledger_block::run);
+    replay("ledger_block", 60, ledger_block::run);
 }
 
 #[test]
 fn proofs_of_the_corpus_prove_as_ever() {
-    replay("ledger_proofs", 0, ledger_proofs::run);
+    replay("ledger_proofs", 60, ledger_proofs::run);
 }
 
 #[test]
 fn ledgers_of_the_corpus_keep_up_with_their_peers() {
-    replay("ledger_sync", 0, ledger_sync::run);
+    replay("ledger_sync", 60, ledger_sync::run);
 }
 
 #[test]
 fn ledgers_of_the_corpus_import_what_the_model_does() {
-    replay("ledger_imports", 0, ledger_imports::run);
+    replay("ledger_imports", 60, ledger_imports::run);
 }
