@@ -5,6 +5,7 @@
 mod model;
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use arbitrary::Arbitrary;
 use arbitrary::Unstructured;
@@ -60,7 +61,8 @@ impl Import {
         let host = Host::regtest();
         let tree = Tree::new(host.ledger.params().genesis());
         let model = Model::new(tree.get(0));
-        let now = host.ledger.params().genesis_header().timestamp();
+        let begun = host.ledger.params().genesis_header().timestamp();
+        let now = begun.saturating_add(Duration::from_secs(50_000));
         Self { host, model, tree, now }
     }
 

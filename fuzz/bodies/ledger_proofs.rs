@@ -10,6 +10,7 @@ use whisper_core::ledger::ChainWork;
 use whisper_core::ledger::Handle;
 use whisper_core::ledger::Header;
 use whisper_core::ledger::HeaderAnchor;
+use whisper_core::ledger::HeaderError;
 use whisper_core::ledger::Keccak;
 use whisper_core::ledger::LightClient;
 use whisper_core::ledger::Nothing;
@@ -31,8 +32,8 @@ pub(crate) fn run(data: &[u8]) {
     match mode % 4 {
         0 => proof(rest),
         1 => {
-            let Some((&which, bends)) = rest.split_first() else { return };
-            let truth = &TRUTHS[usize::from(which) % TRUTHS.len()];
+            let Some((which, bends)) = rest.split_first_chunk() else { return };
+            let truth = &TRUTHS[usize::from(u16::from_le_bytes(*which)) % TRUTHS.len()];
             proof(&bend(&truth.1, bends));
         }
         2 => anchor(rest),
@@ -191,7 +192,7 @@ fn anchor(bytes: &[u8]) {
     assert_eq!(anchor.encode(), bytes);
     let begun = LightClient::from_anchor(Params::regtest(), &anchor);
     let expected = judge(u32_at(bytes, 0), bytes[37..].as_chunks().0);
-    assert_eq!(begun.as_ref().map(drop).map_err(|error| error.rule()), expected);
+    assert_eq!(begun.as_ref().map(drop).map_err(HeaderError::rule), expected);
     let Ok(mut client) = begun else { return };
     let headers = client.headers();
     let (tip, base) = (headers.tip(), headers.base());

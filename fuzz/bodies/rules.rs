@@ -302,9 +302,11 @@ pub(crate) fn check_signature(tx: &[u8], id: &Hash) -> Result<(), Rule> {
     })
 }
 
+/// An id, who says to have signed it, and how.
+type Signed = (Hash, [u8; 33], [u8; 64]);
+
 thread_local! {
-    static JUDGED: RefCell<BTreeMap<(Hash, [u8; 33], [u8; 64]), Result<(), Rule>>> =
-        RefCell::default();
+    static JUDGED: RefCell<BTreeMap<Signed, Result<(), Rule>>> = RefCell::default();
 }
 
 pub(crate) fn txid(tag: &Hash, tx: &[u8]) -> Hash {

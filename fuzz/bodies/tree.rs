@@ -24,7 +24,7 @@ use crate::world::WORLD;
 pub(crate) struct Plan {
     /// Upon which block, counted from the newest: one of the last three, or, from 192, any.
     pub(crate) on: u8,
-    /// Seconds after the median time.
+    /// After the median time, in steps of forty seconds.
     pub(crate) after: u8,
     pub(crate) txs: Vec<TxPlan>,
     pub(crate) bend: Bend,
@@ -158,7 +158,7 @@ impl Tree {
             .chain([0])
             .find_map(|at| self.all[at].view.as_ref()?.as_ref().ok().cloned());
         let view = View { times: self.all[on].times.clone(), ..sound.expect("the first is right") };
-        let time = view.median().saturating_add(1 + 10 * u32::from(plan.after));
+        let time = view.median().saturating_add(1 + 40 * u32::from(plan.after));
         let plans = plan.txs.iter().take(4);
         let txs: Vec<_> = plans.filter_map(|plan| self.tx(&view, time, plan)).collect();
         let id = self.all[on].id();

@@ -71,12 +71,12 @@ fn transactions_of_the_corpus_are_judged_as_ever() {
 
 #[test]
 fn blocks_of_the_corpus_are_judged_as_ever() {
-    replay("ledger_block", 60, ledger_block::run);
+    replay("ledger_block", 61, ledger_block::run);
 }
 
 #[test]
 fn proofs_of_the_corpus_prove_as_ever() {
-    replay("ledger_proofs", 60, ledger_proofs::run);
+    replay("ledger_proofs", 61, ledger_proofs::run);
 }
 
 #[test]
