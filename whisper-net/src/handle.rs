@@ -259,6 +259,16 @@ impl Handle {
         self.ask(move |driver| driver.set_busy(busy)).await
     }
 
+    /// Ends all connections and makes none until told otherwise, then dials again at once: for a
+    /// phone whose program goes to the background. Conversations and what waits to be sent stay. The
+    /// memory transport goes on as before.
+    ///
+    /// # Errors
+    /// [`Closed`] if the node has ended.
+    pub async fn set_suspended(&self, suspended: bool) -> Result<(), Closed> {
+        self.ask(move |driver| driver.set_suspended(suspended)).await
+    }
+
     /// Sets whether direct messages of a peer are taken and no budget binds it.
     ///
     /// # Errors

@@ -63,6 +63,12 @@ pub trait Transport: Send + 'static {
         Err(DialError::Unsupported)
     }
 
+    /// Ends all connections and makes none, in neither direction, until told otherwise; then dials
+    /// again at once. A wire that cannot do so goes on.
+    fn set_suspended(&mut self, suspended: bool) {
+        let _ = suspended;
+    }
+
     /// Where others reach this node, as the wire writes addresses; nothing if it does not listen.
     fn local_address(&self) -> Option<String> {
         None

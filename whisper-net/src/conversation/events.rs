@@ -86,8 +86,8 @@ pub enum ConversationEvent {
 }
 
 impl ConversationEvent {
-    /// As the engine tells it; nothing for what this version does not know.
-    fn from_session(event: SessionEvent) -> Option<Self> {
+    /// As the engine of sessions tells it; nothing for what this version does not know.
+    pub fn from_session(event: SessionEvent) -> Option<Self> {
         Some(match event {
             SessionEvent::Invited { session, peer } => Self::Invited { session, peer },
             SessionEvent::Established { session, peer } => Self::Established { session, peer },

@@ -327,6 +327,10 @@ impl Driver {
         }
     }
 
+    pub(crate) fn set_suspended(&mut self, suspended: bool) {
+        self.shell.transport.set_suspended(suspended);
+    }
+
     pub(crate) fn set_busy(&mut self, busy: bool) {
         let now = self.clock.now();
         for output in self.node.set_busy(now, busy) {

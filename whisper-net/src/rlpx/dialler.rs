@@ -52,6 +52,14 @@ impl Dialler {
         self.targets.retain(|target| target.node.public_key() != *key);
     }
 
+    /// Dials everybody now who waits for a time, as if nothing had ever failed.
+    pub(super) fn hurry(&mut self, now: Instant) {
+        for target in &mut self.targets {
+            target.failures = 0;
+            target.due = target.due.map(|_| now);
+        }
+    }
+
     /// Somebody whose time has come. Each of them ends in [`Dialler::ended`] or [`Dialler::postpone`].
     pub(super) fn next(&mut self, now: Instant) -> Option<Enode> {
         let due = |target: &&mut Target| target.due.is_some_and(|due| due <= now);

@@ -34,6 +34,8 @@ pub(super) enum Order {
     Dial(Enode),
     /// Do so no more.
     Forget(PublicKey),
+    /// Let nobody in and dial nobody, or go on.
+    Suspend(bool),
 }
 
 pub(super) struct Manager {
@@ -41,6 +43,7 @@ pub(super) struct Manager {
     listener: Listener,
     dialler: Dialler,
     orders: mpsc::UnboundedReceiver<Order>,
+    suspended: bool,
     /// Attempts and connections; those that we have dialled with whom they are.
     tasks: JoinSet<Option<(PublicKey, Outcome)>>,
 }
@@ -63,7 +66,7 @@ impl Manager {
     ) -> Self {
         let dialler = Dialler::new(context.config.timing.clone());
         let shared = Shared { context, teller, closing };
-        Self { shared, listener, dialler, orders, tasks: JoinSet::new() }
+        Self { shared, listener, dialler, orders, suspended: false, tasks: JoinSet::new() }
     }
 
     /// Runs until the transport closes and all connections have said their last word.
@@ -82,7 +85,7 @@ impl Manager {
         loop {
             let due = self.dialler.next_due();
             tokio::select! {
-                (socket, mut place) = self.listener.accept() => {
+                (socket, mut place) = self.listener.accept(), if !self.suspended => {
                     let shared = self.shared.clone();
                     self.tasks.spawn(async move {
                         let opened = tokio::select! {
@@ -94,7 +97,7 @@ impl Manager {
                         None
                     });
                 }
-                () = at(due) => self.dial(Instant::now()),
+                () = at(due), if !self.suspended => self.dial(Instant::now()),
                 Some(done) = self.tasks.join_next() => {
                     if let Ok(Some((key, outcome))) = done {
                         self.dialler.ended(Instant::now(), &key, outcome, self.shared.jitter());
@@ -103,9 +106,17 @@ impl Manager {
                 order = self.orders.recv() => match order {
                     Some(Order::Dial(node)) => self.dialler.add(Instant::now(), node),
                     Some(Order::Forget(key)) => self.dialler.forget(&key),
+                    Some(Order::Suspend(suspended)) => self.suspend(suspended),
                     None => return,
                 }
             }
+        }
+    }
+
+    fn suspend(&mut self, suspended: bool) {
+        self.suspended = suspended;
+        if !suspended {
+            self.dialler.hurry(Instant::now());
         }
     }
 

@@ -65,6 +65,7 @@ pub struct RlpxTransport {
     orders: mpsc::UnboundedSender<Order>,
     dialled: BTreeSet<PublicKey>,
     max_addresses: usize,
+    suspended: bool,
     closing: watch::Sender<bool>,
     manager: JoinHandle<()>,
 }
@@ -96,6 +97,7 @@ impl RlpxTransport {
             orders,
             dialled: BTreeSet::new(),
             max_addresses,
+            suspended: false,
             closing,
             manager: tokio::spawn(manager.run()),
         })
@@ -104,7 +106,12 @@ impl RlpxTransport {
     fn take(&mut self, told: Told) -> TransportEvent {
         match told {
             Told::Opened(peer, facts, link) => {
-                self.links.insert(peer, link);
+                if self.suspended {
+                    // Its handshake was under way.
+                    let _ = link.goodbye.send(Goodbye::Quitting);
+                } else {
+                    self.links.insert(peer, link);
+                }
                 TransportEvent::Connected { peer, facts }
             }
             Told::Happened(event, _room) => {
@@ -173,6 +180,16 @@ impl Transport for RlpxTransport {
         self.dialled.insert(key);
         let _ = self.orders.send(Order::Dial(node));
         Ok(())
+    }
+
+    fn set_suspended(&mut self, suspended: bool) {
+        self.suspended = suspended;
+        let _ = self.orders.send(Order::Suspend(suspended));
+        if suspended {
+            for (_, link) in std::mem::take(&mut self.links) {
+                let _ = link.goodbye.send(Goodbye::Quitting);
+            }
+        }
     }
 
     fn local_address(&self) -> Option<String> {

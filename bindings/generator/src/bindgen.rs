@@ -1,0 +1,5 @@
+//! Kotlin and Python.
+
+fn main() {
+    uniffi::uniffi_bindgen_main();
+}

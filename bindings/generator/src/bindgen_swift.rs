@@ -1,0 +1,5 @@
+//! Swift.
+
+fn main() {
+    uniffi::uniffi_bindgen_swift();
+}

@@ -1,0 +1,122 @@
+//! What becomes of a post.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Mutex;
+use whisper_core::peer::PeerId;
+use whisper_net as net;
+
+use crate::cancel::CancelToken;
+use crate::error::WhisperError;
+use crate::faults;
+use crate::runtime;
+
+/// A post on its way. Let go of, it goes on.
+#[derive(Debug, uniffi::Object)]
+pub struct Delivery(Arc<Mutex<net::Delivery>>);
+
+/// How far a post is. More states may come.
+#[derive(Clone, Debug, PartialEq, uniffi::Enum)]
+#[non_exhaustive]
+pub enum DeliveryState {
+    /// No peer takes its topic yet.
+    Waiting,
+    /// The nonce is searched for.
+    Working {
+        /// The rating that is worked for.
+        target: f64,
+        /// How long it takes on average.
+        expected: Duration,
+        /// How long it takes at most, nineteen times of twenty.
+        likely: Duration,
+        /// The peers that demand more and will not get it.
+        left_out: Vec<PeerId>,
+    },
+    /// The work is done, and no peer has it yet.
+    Published,
+    /// Peers have it.
+    Sent {
+        /// How many.
+        peers: u64,
+    },
+    /// Peers have said that they took it.
+    Acknowledged {
+        /// How many.
+        peers: u64,
+    },
+    /// All peers that answered refused it.
+    Declined {
+        /// How many.
+        peers: u64,
+    },
+    /// It died before any peer had it.
+    Expired,
+    /// It was given up.
+    Cancelled,
+    /// It could not be sent.
+    Failed {
+        /// Why, and what helps.
+        reason: String,
+    },
+}
+
+#[uniffi::export]
+impl Delivery {
+    /// Waits for the next state; nothing once the last is reached. Quick changes may be skipped, the
+    /// last never is.
+    #[uniffi::method(default(cancel = None))]
+    pub async fn changed(
+        &self,
+        cancel: Option<Arc<CancelToken>>,
+    ) -> Result<Option<DeliveryState>, WhisperError> {
+        faults::enter("Delivery.changed");
+        let delivery = Arc::clone(&self.0);
+        let changed = async move { Ok(delivery.lock().await.changed().await) };
+        Ok(runtime::run(cancel, changed).await?.map(Into::into))
+    }
+
+    /// Waits until a peer has it, or nobody will. Given up, the post goes on.
+    #[uniffi::method(default(cancel = None))]
+    pub async fn sent(&self, cancel: Option<Arc<CancelToken>>) -> Result<(), WhisperError> {
+        faults::enter("Delivery.sent");
+        let delivery = Arc::clone(&self.0);
+        runtime::run(cancel, async move { Ok(delivery.lock().await.sent().await?) }).await
+    }
+
+    /// Gives the post up. An envelope that peers may have goes on; nothing calls it back.
+    pub async fn give_up(&self) -> Result<(), WhisperError> {
+        faults::enter("Delivery.give_up");
+        let delivery = Arc::clone(&self.0);
+        runtime::run(None, async move {
+            delivery.lock().await.cancel();
+            Ok(())
+        })
+        .await
+    }
+}
+
+impl Delivery {
+    pub(crate) fn of(delivery: net::Delivery) -> Arc<Self> {
+        Arc::new(Self(Arc::new(Mutex::new(delivery))))
+    }
+}
+
+impl From<net::DeliveryState> for DeliveryState {
+    fn from(state: net::DeliveryState) -> Self {
+        match state {
+            net::DeliveryState::Waiting => Self::Waiting,
+            net::DeliveryState::Working { target, expected, likely, left_out } => {
+                Self::Working { target: target.as_f64(), expected, likely, left_out }
+            }
+            net::DeliveryState::Published => Self::Published,
+            net::DeliveryState::Sent { peers } => Self::Sent { peers: peers as u64 },
+            net::DeliveryState::Acknowledged { by } => Self::Acknowledged { peers: by as u64 },
+            net::DeliveryState::Refused { by } => Self::Declined { peers: by as u64 },
+            net::DeliveryState::Expired => Self::Expired,
+            net::DeliveryState::Cancelled => Self::Cancelled,
+            net::DeliveryState::Failed(why) => Self::Failed { reason: why.to_string() },
+            other => Self::Failed { reason: format!("{other:?}") },
+        }
+    }
+}

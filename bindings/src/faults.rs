@@ -1,0 +1,18 @@
+//! Faults on purpose, so that tests can show what a defect does to an app.
+
+/// Panics if the file that `WHISPER_PANIC_FILE` names says `name`. The file is removed: the next call
+/// goes through.
+#[cfg(whisper_panics)]
+pub(crate) fn enter(name: &str) {
+    let Some(path) = std::env::var_os("WHISPER_PANIC_FILE") else { return };
+    let asked = std::fs::read_to_string(&path).unwrap_or_default();
+    if asked.trim() == name {
+        // If it stays, the test sees a second panic and says so.
+        let _ = std::fs::remove_file(&path);
+        panic!("injected into {name}");
+    }
+}
+
+/// Does nothing in a library that is shipped.
+#[cfg(not(whisper_panics))]
+pub(crate) const fn enter(_name: &str) {}

@@ -1,0 +1,366 @@
+//! A node that runs: sockets, clock and threads are its own.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use whisper_core::identity;
+use whisper_core::node;
+use whisper_core::peer::PeerId;
+use whisper_core::pow::Rating;
+use whisper_core::topic::Topic;
+use whisper_net as net;
+use whisper_net::Entropy;
+use whisper_net::Event;
+use whisper_net::rlpx::RlpxConfig;
+use whisper_net::rlpx::RlpxTransport;
+use whisper_net::transport::Protocol;
+
+use crate::cancel::CancelToken;
+use crate::conversations::Conversations;
+use crate::delivery::Delivery;
+use crate::error::WhisperError;
+use crate::faults;
+use crate::inflight::Inflight;
+use crate::keys::Identity;
+use crate::ledger::LedgerNetwork;
+use crate::light::LightLedger;
+use crate::message::Filter;
+use crate::message::Recipient;
+use crate::runtime;
+use crate::subscription::Subscription;
+
+/// A node that runs. Let go of, it ends at once; `shutdown` sends first what was posted.
+#[derive(uniffi::Object)]
+pub struct Node {
+    handle: net::Handle,
+    events: Arc<Inflight<net::Events>>,
+}
+
+/// The settings of a node. As they are, it is a phone's: it dials and does not listen.
+#[derive(Clone, Debug, uniffi::Record)]
+pub struct NodeConfig {
+    /// Addresses to stay connected to, as `enode` URLs.
+    #[uniffi(default = [])]
+    pub peers: Vec<String>,
+    /// Where to listen: an IP address and a port, 0 for any that is free. Nowhere, if it is absent.
+    #[uniffi(default = None)]
+    pub listen: Option<String>,
+    /// The file of the key that names this node on the wire. It is no identity of a person. Without
+    /// one the key is new at each start.
+    #[uniffi(default = None)]
+    pub key_file: Option<String>,
+    /// Whether envelopes of others are not relayed. That spares traffic, and tells peers which
+    /// envelopes are this node's own.
+    #[uniffi(default = false)]
+    pub light: bool,
+    /// The least rating that is taken; go-ethereum's, if it is absent.
+    #[uniffi(default = None)]
+    pub min_rating: Option<f64>,
+    /// What the pool may hold, in MiB.
+    #[uniffi(default = 16)]
+    pub pool_mib: u32,
+    /// Whether peers may bring the ledger: follow it on this node then.
+    #[uniffi(default = false)]
+    pub ledger: bool,
+}
+
+/// What is known about a connected peer.
+#[derive(Clone, Debug, PartialEq, uniffi::Record)]
+pub struct Peer {
+    /// The number of its connection.
+    pub id: PeerId,
+    /// Whether it came to us.
+    pub inbound: bool,
+    /// Whether it has said what it takes: envelopes go both ways.
+    pub ready: bool,
+    /// Whether it does not relay.
+    pub light: bool,
+    /// The least rating it takes.
+    pub min_rating: f64,
+    /// Its address.
+    pub address: String,
+    /// The name of its program, as it claims.
+    pub client: String,
+}
+
+/// What happens around a node. More kinds may come.
+#[derive(Clone, Debug, PartialEq, uniffi::Enum)]
+#[non_exhaustive]
+pub enum NodeEvent {
+    /// A connection stands.
+    Connected {
+        /// Its number.
+        peer: PeerId,
+        /// The address of the other end.
+        address: String,
+    },
+    /// A peer has said what it takes: envelopes go both ways.
+    Ready {
+        /// The peer.
+        peer: PeerId,
+    },
+    /// This node cuts a peer for what it did.
+    Dismissed {
+        /// The peer.
+        peer: PeerId,
+        /// What it did.
+        reason: String,
+    },
+    /// A connection is gone.
+    Disconnected {
+        /// Its number.
+        peer: PeerId,
+    },
+    /// This node's clock seems wrong, by the envelopes of most peers. Ask the user to set it.
+    ClockSuspect {
+        /// Whether it is ahead of the others, not behind them.
+        ahead: bool,
+        /// By how much, about.
+        by: Duration,
+    },
+    /// The app read too slowly and has missed so many events.
+    Gap {
+        /// How many.
+        missed: u64,
+    },
+}
+
+/// An event with the number to acknowledge it by.
+#[derive(Clone, Debug, PartialEq, uniffi::Record)]
+pub struct NumberedNodeEvent {
+    /// The number.
+    pub number: u64,
+    /// The event.
+    pub event: NodeEvent,
+}
+
+/// A message to be sent.
+#[derive(Clone, uniffi::Record)]
+pub struct Post {
+    /// Who can read it.
+    pub recipient: Recipient,
+    /// What it says.
+    pub payload: Vec<u8>,
+    /// Where its readers find it; a random topic, if it is absent.
+    #[uniffi(default = None)]
+    pub topic: Option<Topic>,
+    /// Who signs it. Readers can show the signature to others.
+    #[uniffi(default = None)]
+    pub signer: Option<Arc<Identity>>,
+    /// How long it lives, 10 seconds to 2 days; 50 seconds, if it is absent. Longer costs more work.
+    #[uniffi(default = None)]
+    pub ttl: Option<Duration>,
+    /// The rating to work for; what most peers take, if it is absent.
+    #[uniffi(default = None)]
+    pub target: Option<f64>,
+    /// The most work that is tolerated, as expected time; 10 seconds, if it is absent.
+    #[uniffi(default = None)]
+    pub patience: Option<Duration>,
+}
+
+#[uniffi::export]
+impl Node {
+    /// Starts a node. It runs in threads of this library.
+    #[uniffi::constructor]
+    pub async fn start(config: NodeConfig) -> Result<Arc<Self>, WhisperError> {
+        faults::enter("Node.start");
+        runtime::run(None, async move {
+            let transport = RlpxTransport::bind(config.rlpx()?).await?;
+            let dial = config.peers.clone();
+            let config = net::Config { dial, node: config.node()?, ..net::Config::new(transport) };
+            let handle = net::start(config)?;
+            let events = Arc::new(Inflight::new(handle.events().await?));
+            Ok(Arc::new(Self { handle, events }))
+        })
+        .await
+    }
+
+    /// Where others reach this node, as an `enode` URL; nothing if it does not listen.
+    pub fn address(&self) -> Option<String> {
+        self.handle.local_address().map(str::to_owned)
+    }
+
+    /// Stays connected to an address, an `enode` URL.
+    pub async fn dial(&self, address: String) -> Result<(), WhisperError> {
+        faults::enter("Node.dial");
+        let handle = self.handle.clone();
+        runtime::run(None, async move { Ok(handle.dial(&address).await?) }).await
+    }
+
+    /// The connected peers.
+    pub async fn peers(&self) -> Result<Vec<Peer>, WhisperError> {
+        faults::enter("Node.peers");
+        let handle = self.handle.clone();
+        let peers = runtime::run(None, async move { Ok(handle.peers().await?) }).await?;
+        Ok(peers.into_iter().map(Into::into).collect())
+    }
+
+    /// Encrypts a message, works for its rating and sends it. Returns once it is encrypted: the
+    /// delivery tells what becomes of it.
+    pub fn post(&self, post: Post) -> Result<Arc<Delivery>, WhisperError> {
+        faults::enter("Node.post");
+        let post = post.into_net()?;
+        let _runtime = runtime::enter()?;
+        Ok(Delivery::of(self.handle.post(post)))
+    }
+
+    /// The messages that a filter finds from now on.
+    pub async fn subscribe(&self, filter: Filter) -> Result<Arc<Subscription>, WhisperError> {
+        faults::enter("Node.subscribe");
+        let (handle, filter) = (self.handle.clone(), filter.into_core()?);
+        let found = runtime::run(None, async move { Ok(handle.subscribe(filter).await?) }).await?;
+        Ok(Subscription::of(found))
+    }
+
+    /// Lets an identity hold conversations on this node.
+    pub async fn converse(
+        &self,
+        identity: Arc<Identity>,
+    ) -> Result<Arc<Conversations>, WhisperError> {
+        faults::enter("Node.converse");
+        let (handle, identity) = (self.handle.clone(), Arc::clone(&identity.0));
+        let talk = runtime::run(None, async move { Ok(handle.converse(identity).await?) }).await?;
+        Ok(Conversations::of(talk))
+    }
+
+    /// Follows the headers of a ledger, from an anchor if there is one, and asks peers for proofs. The
+    /// node must be set to `ledger`.
+    #[uniffi::method(default(anchor = None))]
+    pub async fn follow_ledger(
+        &self,
+        network: LedgerNetwork,
+        anchor: Option<Vec<u8>>,
+    ) -> Result<Arc<LightLedger>, WhisperError> {
+        faults::enter("Node.follow_ledger");
+        let handle = self.handle.clone();
+        runtime::run(None, LightLedger::follow(handle, network, anchor)).await
+    }
+
+    /// The event that is not acknowledged yet, or the next one; nothing once the node has ended.
+    #[uniffi::method(default(cancel = None))]
+    pub async fn next_event(
+        &self,
+        cancel: Option<Arc<CancelToken>>,
+    ) -> Result<Option<NumberedNodeEvent>, WhisperError> {
+        faults::enter("Node.next_event");
+        let events = Arc::clone(&self.events);
+        runtime::run(cancel, async move {
+            while let Some((number, event)) = events.next().await {
+                match NodeEvent::from_net(event) {
+                    Some(event) => return Ok(Some(NumberedNodeEvent { number, event })),
+                    // Of a kind that this version does not know.
+                    None => events.acknowledge(number),
+                }
+            }
+            Ok(None)
+        })
+        .await
+    }
+
+    /// Lets go of the event of this number: it is dealt with and does not come again.
+    pub fn acknowledge(&self, number: u64) -> Result<(), WhisperError> {
+        faults::enter("Node.acknowledge");
+        self.events.acknowledge(number);
+        Ok(())
+    }
+
+    /// Ends all connections and makes none until `resume`: for an app that goes to the background.
+    /// Conversations and what waits to be sent stay.
+    pub async fn suspend(&self) -> Result<(), WhisperError> {
+        faults::enter("Node.suspend");
+        let handle = self.handle.clone();
+        runtime::run(None, async move { Ok(handle.set_suspended(true).await?) }).await
+    }
+
+    /// Connects again after `suspend`, at once.
+    pub async fn resume(&self) -> Result<(), WhisperError> {
+        faults::enter("Node.resume");
+        let handle = self.handle.clone();
+        runtime::run(None, async move { Ok(handle.set_suspended(false).await?) }).await
+    }
+
+    /// Ends the node once what was posted is sent, after 5 seconds at the latest. Given up, the
+    /// shutdown goes on.
+    #[uniffi::method(default(cancel = None))]
+    pub async fn shutdown(&self, cancel: Option<Arc<CancelToken>>) -> Result<(), WhisperError> {
+        faults::enter("Node.shutdown");
+        let handle = self.handle.clone();
+        runtime::run(cancel, async move {
+            handle.shutdown().await;
+            Ok(())
+        })
+        .await
+    }
+}
+
+impl NodeConfig {
+    fn rlpx(&self) -> Result<RlpxConfig, WhisperError> {
+        let entropy = Entropy::os();
+        let key = match &self.key_file {
+            Some(path) => net::keyfile::load_or_create(path.as_ref(), &entropy)?,
+            None => identity::Identity::generate(&mut entropy.rng()?),
+        };
+        let listen = self.listen.as_ref().map(|text| {
+            text.parse().map_err(|error| WhisperError::malformed("an IP address and a port", error))
+        });
+        let mut protocols = vec![Protocol::Whisper];
+        if self.ledger {
+            protocols.push(Protocol::Ledger);
+        }
+        Ok(RlpxConfig { listen: listen.transpose()?, protocols, ..RlpxConfig::new(Arc::new(key)) })
+    }
+
+    fn node(&self) -> Result<node::Config, WhisperError> {
+        let defaults = node::Config::default();
+        let min_rating = self.min_rating.map_or(Ok(defaults.min_rating), Rating::new)?;
+        let pool_bytes = usize::try_from(u64::from(self.pool_mib) << 20).unwrap_or(usize::MAX);
+        Ok(node::Config { min_rating, pool_bytes, light: self.light, ..defaults })
+    }
+}
+
+impl Post {
+    fn into_net(self) -> Result<net::Post, WhisperError> {
+        let mut post = match self.recipient {
+            Recipient::Holder { key } => net::Post::to(key, self.payload),
+            Recipient::Sharers { key } => {
+                let topic = self.topic.unwrap_or_default();
+                net::Post::to_all(Arc::clone(&key.0), topic, self.payload)
+            }
+        };
+        post.topic = self.topic;
+        post.signer = self.signer.map(|signer| Arc::clone(&signer.0));
+        post.ttl = self.ttl.unwrap_or(post.ttl);
+        post.target = self.target.map(Rating::new).transpose()?;
+        post.patience = self.patience.unwrap_or(post.patience);
+        Ok(post)
+    }
+}
+
+impl From<net::Peer> for Peer {
+    fn from(peer: net::Peer) -> Self {
+        let net::Peer { info, facts, .. } = peer;
+        Self {
+            id: info.peer,
+            inbound: info.direction == node::Direction::Inbound,
+            ready: info.ready,
+            light: info.light,
+            min_rating: info.min_rating.as_f64(),
+            address: facts.endpoint,
+            client: facts.client,
+        }
+    }
+}
+
+impl NodeEvent {
+    fn from_net(event: Event) -> Option<Self> {
+        Some(match event {
+            Event::Connected { peer, facts } => Self::Connected { peer, address: facts.endpoint },
+            Event::Ready(peer) => Self::Ready { peer },
+            Event::Dismissed { peer, why } => Self::Dismissed { peer, reason: why.to_string() },
+            Event::Disconnected { peer, .. } => Self::Disconnected { peer },
+            Event::ClockSuspect { ahead, by } => Self::ClockSuspect { ahead, by },
+            Event::Gap(missed) => Self::Gap { missed },
+            _ => return None,
+        })
+    }
+}

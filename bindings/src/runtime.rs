@@ -1,0 +1,85 @@
+//! Where asynchronous calls run: one runtime for the process, made when it is needed first.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::LazyLock;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
+
+use tokio::runtime::Builder;
+use tokio::runtime::Runtime;
+use tokio::task::JoinHandle;
+
+use crate::cancel::CancelToken;
+use crate::cancel::cancelled;
+use crate::error::WhisperError;
+
+/// How many asynchronous calls run in this process right now. Those that were given up are gone.
+#[uniffi::export]
+pub fn running_jobs() -> u64 {
+    RUNNING.load(Ordering::SeqCst)
+}
+
+/// Runs `job` on the runtime until it is done, the token is cancelled or the caller goes away.
+pub(crate) async fn run<T: Send + 'static>(
+    cancel: Option<Arc<CancelToken>>,
+    job: impl Future<Output = Result<T, WhisperError>> + Send + 'static,
+) -> Result<T, WhisperError> {
+    let runtime = RUNTIME.as_ref().map_err(Clone::clone)?;
+    let running = Running::new();
+    let mut task = Task(runtime.spawn(async move {
+        let _running = running;
+        tokio::select! {
+            biased;
+            error = cancelled(cancel) => Err(error),
+            outcome = job => outcome,
+        }
+    }));
+    match (&mut task.0).await {
+        Ok(outcome) => outcome,
+        // A defect goes on to the caller, who gets it as an exception.
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(_) => Err(WhisperError::Cancelled),
+        },
+    }
+}
+
+/// Enters the runtime, for what spawns by itself.
+pub(crate) fn enter() -> Result<tokio::runtime::EnterGuard<'static>, WhisperError> {
+    Ok(RUNTIME.as_ref().map_err(Clone::clone)?.enter())
+}
+
+/// A job that ends when nobody waits for it.
+struct Task<T>(JoinHandle<T>);
+
+impl<T> Drop for Task<T> {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Counts as long as it lives.
+struct Running;
+
+impl Running {
+    fn new() -> Self {
+        RUNNING.fetch_add(1, Ordering::SeqCst);
+        Self
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        RUNNING.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+static RUNNING: AtomicU64 = AtomicU64::new(0);
+
+static RUNTIME: LazyLock<Result<Runtime, WhisperError>> = LazyLock::new(|| {
+    // Two threads do for a phone; what computes for long has threads of its own.
+    let mut builder = Builder::new_multi_thread();
+    builder.worker_threads(2).thread_name("whisper").enable_all();
+    builder.build().map_err(WhisperError::io)
+});
