@@ -20,6 +20,7 @@
 //! - Keys are handles. Secrets go in as borrowed bytes and come out sealed only.
 //! - All objects may be used from any thread.
 #![forbid(unsafe_code)]
+#![allow(clippy::needless_pass_by_value, reason = "what crosses the border is handed over")]
 
 #[cfg(not(panic = "unwind"))]
 compile_error!(

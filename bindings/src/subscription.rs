@@ -25,6 +25,7 @@ pub struct Subscription(Arc<Inflight<net::Subscription>>);
 
 /// What a subscription brings.
 #[derive(Clone, Debug, PartialEq, uniffi::Enum)]
+#[allow(clippy::large_enum_variant, reason = "it is on its way to another language")]
 #[non_exhaustive]
 pub enum SubscriptionEvent {
     /// A message.
