@@ -371,3 +371,35 @@ impl From<QuestionError> for WhisperError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_never_change() {
+        let reason = String::new;
+        let all = [
+            WhisperError::Malformed { what: reason(), reason: reason() },
+            WhisperError::OutOfRange { reason: reason() },
+            WhisperError::TooLarge { max: 0 },
+            WhisperError::NotOpened,
+            WhisperError::NoEntropy,
+            WhisperError::Refused { reason: reason() },
+            WhisperError::TooMuchWork { reason: reason() },
+            WhisperError::Expired,
+            WhisperError::Cancelled,
+            WhisperError::Ended { what: reason() },
+            WhisperError::Unavailable { reason: reason() },
+            WhisperError::Conversation { reason: reason() },
+            WhisperError::Io { reason: reason() },
+            WhisperError::Unproven { reason: reason() },
+            WhisperError::Poisoned,
+        ];
+        let codes: Vec<u32> = all.iter().map(WhisperError::code).collect();
+        assert_eq!(codes, (1..=15).collect::<Vec<_>>());
+        let again: Vec<u32> =
+            all.iter().filter(|error| error.is_retryable()).map(WhisperError::code).collect();
+        assert_eq!(again, [5, 8, 11]);
+    }
+}

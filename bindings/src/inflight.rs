@@ -54,3 +54,38 @@ where
         Some((head.number, head.event.clone()?))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+    use std::pin::Pin;
+    use std::task::Context;
+    use std::task::Poll;
+
+    use super::*;
+
+    struct Numbers(VecDeque<u8>);
+
+    impl Stream for Numbers {
+        type Item = u8;
+
+        fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<u8>> {
+            Poll::Ready(self.0.pop_front())
+        }
+    }
+
+    #[tokio::test]
+    async fn an_event_comes_until_it_is_acknowledged() {
+        let inflight = Inflight::new(Numbers([7, 8].into()));
+        assert_eq!(inflight.next().await, Some((1, 7)));
+        assert_eq!(inflight.next().await, Some((1, 7)));
+        inflight.acknowledge(0);
+        assert_eq!(inflight.next().await, Some((1, 7)), "that was another one");
+        inflight.acknowledge(1);
+        assert_eq!(inflight.next().await, Some((2, 8)));
+        inflight.acknowledge(1);
+        assert_eq!(inflight.next().await, Some((2, 8)), "an old number lets go of nothing");
+        inflight.acknowledge(2);
+        assert_eq!(inflight.next().await, None);
+    }
+}

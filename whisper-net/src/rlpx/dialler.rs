@@ -203,6 +203,22 @@ mod tests {
     }
 
     #[test]
+    fn hurry_makes_all_due_that_wait_and_forgets_their_failures() {
+        let (node, now) = (node("203.0.113.7"), Instant::now());
+        let key = node.public_key();
+        let mut dialler = Dialler::new(Timing::default());
+        dialler.add(now, node.clone());
+        assert_eq!(dialler.next(now), Some(node.clone()));
+        dialler.hurry(now);
+        assert_eq!(dialler.next_due(), None, "it is being dialled");
+        dialler.ended(now, &key, Outcome::default(), 0);
+        dialler.hurry(now);
+        assert_eq!(dialler.next(now), Some(node));
+        dialler.ended(now, &key, Outcome::default(), 0);
+        assert_eq!(dialler.next_due(), Some(now + Duration::from_secs(35)));
+    }
+
+    #[test]
     fn a_forgotten_address_is_dialled_no_more() {
         let (node, now) = (node("127.0.0.1"), Instant::now());
         let mut dialler = Dialler::new(Timing::default());

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tokio::io::AsyncWriteExt;
 use tokio::time::Instant;
+use tokio::time::timeout;
 use whisper_net::rlpx::Enode;
 use whisper_net::rlpx::RlpxConfig;
 use whisper_net::rlpx::Timing;
@@ -131,6 +132,27 @@ async fn a_lost_peer_is_dialled_again() {
     let (again, _) = alice.connected().await;
     assert_ne!(again, there);
     bob.connected().await;
+}
+
+#[tokio::test]
+async fn a_suspended_node_has_no_connections_until_it_goes_on() {
+    let timing = Timing { retry_local: Duration::from_millis(10), ..Timing::default() };
+    let mut alice = End::with(RlpxConfig { timing, ..config(1) }).await;
+    let mut bob = End::new(2).await;
+    let (there, back) = connect(&mut alice, &mut bob).await;
+    alice.transport.set_suspended(true);
+    assert_eq!(alice.disconnected(there).await, Departure::Local);
+    bob.disconnected(back).await;
+    let mut carol = End::new(3).await;
+    carol.transport.dial(&alice.url()).unwrap();
+    // Alice would have dialled twenty times, and Carol have come in.
+    assert!(timeout(Duration::from_millis(200), alice.event()).await.is_err());
+    alice.transport.set_suspended(false);
+    let mut peers = [alice.connected().await.1.public_key, alice.connected().await.1.public_key];
+    peers.sort_unstable();
+    let mut expected = [bob.enode().public_key(), carol.enode().public_key()].map(Some);
+    expected.sort_unstable();
+    assert_eq!(peers, expected);
 }
 
 #[tokio::test]
