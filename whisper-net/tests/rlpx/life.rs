@@ -214,7 +214,7 @@ async fn pings_keep_both_ends_alive() {
     let mut bob = End::with(RlpxConfig { timing: quiet, ..config(2) }).await;
     let (there, back) = connect(&mut alice, &mut bob).await;
     let silence = Duration::from_millis(1_100);
-    let nothing = tokio::time::timeout(silence, async {
+    let nothing = timeout(silence, async {
         tokio::select! { event = alice.event() => event, event = bob.event() => event }
     });
     assert!(nothing.await.is_err(), "nothing happens");
