@@ -86,5 +86,5 @@ fn ledgers_of_the_corpus_keep_up_with_their_peers() {
 
 #[test]
 fn ledgers_of_the_corpus_import_what_the_model_does() {
-    replay("ledger_imports", 60, ledger_imports::run);
+    replay("ledger_imports", 61, ledger_imports::run);
 }
