@@ -1,10 +1,10 @@
 //! What the ledger costs: headers, trees, blocks, signatures, proofs. Ids as in the performance
 //! specification; those of real headers need `WHISPER_CHAIN_DATA`.
 
-use std::env;
-use std::fs;
+#[path = "../tests/chain_data/mod.rs"]
+mod chain_data;
+
 use std::hint::black_box;
-use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
 
@@ -19,9 +19,7 @@ use criterion::Throughput;
 use criterion::criterion_group;
 use criterion::criterion_main;
 use whisper_core::hash::keccak256;
-use whisper_core::hash::sha256;
 use whisper_core::identity::Identity;
-use whisper_core::ledger::Bits;
 use whisper_core::ledger::Block;
 use whisper_core::ledger::Directory;
 use whisper_core::ledger::Handle;
@@ -39,7 +37,6 @@ use whisper_core::ledger::Payload;
 use whisper_core::ledger::Post;
 use whisper_core::ledger::PowHash;
 use whisper_core::ledger::Register;
-use whisper_core::ledger::Retarget;
 use whisper_core::ledger::Smt;
 use whisper_core::ledger::Template;
 use whisper_core::ledger::Tx;
@@ -50,32 +47,12 @@ use whisper_core::ledger::verify_all;
 use whisper_core::time::Timestamp;
 use whisper_core::topic::Topic;
 
+use crate::chain_data::Free;
+use crate::chain_data::MAINNET;
+use crate::chain_data::Sha256d;
+use crate::chain_data::bitcoin_rules;
+
 const NOW: Timestamp = Timestamp::from_secs(1_900_000_000);
-
-struct Sha256d;
-
-impl PowHash for Sha256d {
-    fn digest(header: &[u8; 80]) -> [u8; 32] {
-        sha256(&sha256(header))
-    }
-}
-
-fn bitcoin_rules() -> HeaderRules {
-    HeaderRules {
-        version: None,
-        limit: Bits::new(0x1d00_ffff).target().expect("a target"),
-        retarget: Retarget::Bitcoin { spacing: 600, interval: 2_016 },
-        ahead: Duration::from_secs(7_200),
-        checkpoint: None,
-    }
-}
-
-fn real_headers() -> Option<Vec<Header>> {
-    let folder = env::var_os("WHISPER_CHAIN_DATA")?;
-    let file = PathBuf::from(folder).join("bitcoin-headers-mainnet-000000-006047.bin");
-    let data = fs::read(file).ok()?;
-    Some(data.as_chunks::<80>().0.iter().map(Header::decode).collect())
-}
 
 /// Headers of the main network's rules, but for their work, which the hash below does not ask for.
 fn made_headers(count: u32) -> (HeaderRules, Vec<Header>) {
@@ -92,17 +69,6 @@ fn made_headers(count: u32) -> (HeaderRules, Vec<Header>) {
         headers.push(header);
     }
     (rules, headers)
-}
-
-/// Keccak, with the work written in.
-struct Free;
-
-impl PowHash for Free {
-    fn digest(header: &[u8; 80]) -> [u8; 32] {
-        let mut hash = keccak256(header);
-        hash[16..].fill(0);
-        hash
-    }
 }
 
 fn accept<P: PowHash>(rules: &HeaderRules, headers: &[Header]) -> u32 {
@@ -129,13 +95,13 @@ fn rust_bitcoin(headers: &[[u8; 80]]) -> Work {
 
 fn headers(c: &mut Criterion) {
     let mut group = c.benchmark_group("chain/header_batch");
-    if let Some(real) = real_headers() {
+    if let Some(real) = chain_data::headers("bitcoin-headers-mainnet-000000-006047.bin") {
         group.throughput(Throughput::Elements(real.len() as u64));
         let encoded: Vec<[u8; 80]> = real.iter().map(Header::encode).collect();
         group.bench_function("bitcoin_sha256d", |b| {
             b.iter(|| {
                 let headers: Vec<Header> = black_box(&encoded).iter().map(Header::decode).collect();
-                accept::<Sha256d>(&bitcoin_rules(), &headers)
+                accept::<Sha256d>(&bitcoin_rules(MAINNET), &headers)
             });
         });
         group.bench_function("rust_bitcoin", |b| b.iter(|| rust_bitcoin(black_box(&encoded))));

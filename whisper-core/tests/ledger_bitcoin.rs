@@ -22,12 +22,13 @@ use whisper_core::ledger::HeaderError;
 use whisper_core::ledger::HeaderRules;
 use whisper_core::ledger::InvalidBits;
 use whisper_core::ledger::PowHash;
-use whisper_core::ledger::Retarget;
 use whisper_core::ledger::asert;
 use whisper_core::ledger::bitcoin;
 use whisper_core::time::Timestamp;
 
+use crate::chain_data::MAINNET;
 use crate::chain_data::Sha256d;
+use crate::chain_data::bitcoin_rules;
 use crate::chain_data::file;
 use crate::chain_data::headers;
 use crate::chain_data::json;
@@ -35,22 +36,11 @@ use crate::support::bytes;
 use crate::support::number;
 
 const NOW: Timestamp = Timestamp::from_secs(1_760_000_000);
-const MAINNET: u32 = 0x1d00_ffff;
 const SIGNET: u32 = 0x1e03_77ae;
 const PERIOD: u32 = 600 * 2_016;
 
-fn rules(limit: u32) -> HeaderRules {
-    HeaderRules {
-        version: None,
-        limit: Bits::new(limit).target().unwrap(),
-        retarget: Retarget::Bitcoin { spacing: 600, interval: 2_016 },
-        ahead: core::time::Duration::from_secs(7_200),
-        checkpoint: None,
-    }
-}
-
 fn limit() -> whisper_core::ledger::Target {
-    rules(MAINNET).limit
+    bitcoin_rules(MAINNET).limit
 }
 
 /// Accepts headers in the portions that peers send, and gives the tip's height.
@@ -74,7 +64,7 @@ const FIRST: [&str; 3] = [
 #[test]
 fn bitcoins_first_blocks_are_a_chain() {
     let [genesis, first, second] = FIRST.map(hex_header);
-    let mut chain = HeaderChain::<Sha256d>::new(rules(MAINNET), genesis).unwrap();
+    let mut chain = HeaderChain::<Sha256d>::new(bitcoin_rules(MAINNET), genesis).unwrap();
     assert_eq!(accept(&mut chain, &[first, second]), Ok(2));
     let tip = chain.tip();
     assert_eq!(
@@ -87,7 +77,7 @@ fn bitcoins_first_blocks_are_a_chain() {
 #[test]
 fn any_flipped_bit_of_a_real_header_is_refused() {
     let [genesis, first, second] = FIRST.map(hex_header);
-    let mut chain = HeaderChain::<Sha256d>::new(rules(MAINNET), genesis).unwrap();
+    let mut chain = HeaderChain::<Sha256d>::new(bitcoin_rules(MAINNET), genesis).unwrap();
     for header in [first, second] {
         for bit in 0..640 {
             assert!(chain.check(NOW, &flipped(&header, bit)).is_err(), "bit {bit}");
@@ -154,10 +144,11 @@ fn ch1_bits_that_are_no_target_are_refused_and_never_become_zero() {
 #[test]
 fn a_target_above_the_limit_is_refused() {
     let [genesis, first, _] = FIRST.map(hex_header);
-    let hard = HeaderRules { limit: Bits::new(0x1c7f_ffff).target().unwrap(), ..rules(MAINNET) };
+    let hard =
+        HeaderRules { limit: Bits::new(0x1c7f_ffff).target().unwrap(), ..bitcoin_rules(MAINNET) };
     let refused = HeaderChain::<Sha256d>::new(hard, genesis).map(drop);
     assert_eq!(refused, Err(HeaderError::Pow));
-    let chain = HeaderChain::<Sha256d>::new(rules(MAINNET), genesis).unwrap();
+    let chain = HeaderChain::<Sha256d>::new(bitcoin_rules(MAINNET), genesis).unwrap();
     let easy = Header { bits: Bits::new(0x1d01_0000), ..first };
     let expected = Bits::new(MAINNET);
     assert_eq!(chain.check(NOW, &easy), Err(HeaderError::Bits { expected }));
@@ -195,12 +186,12 @@ fn bitcoin_cores_compact_targets_hold() {
 fn all_real_headers_are_valid() {
     let Some(start) = headers("bitcoin-headers-mainnet-000000-006047.bin") else { return };
     let mut ids: BTreeSet<BlockId> = BTreeSet::new();
-    let mut chain = HeaderChain::<Sha256d>::new(rules(MAINNET), start[0]).unwrap();
+    let mut chain = HeaderChain::<Sha256d>::new(bitcoin_rules(MAINNET), start[0]).unwrap();
     assert_eq!(accept(&mut chain, &start), Ok(6_047));
     ids.extend(start.iter().map(Header::id::<Sha256d>));
 
     let signet = headers("bitcoin-headers-signet-000000-002015.bin").unwrap();
-    let mut chain = HeaderChain::<Sha256d>::new(rules(SIGNET), signet[0]).unwrap();
+    let mut chain = HeaderChain::<Sha256d>::new(bitcoin_rules(SIGNET), signet[0]).unwrap();
     assert_eq!(accept(&mut chain, &signet), Ok(2_015));
     ids.extend(signet.iter().map(Header::id::<Sha256d>));
 
@@ -226,7 +217,8 @@ fn later_headers_are_valid(later: &[Header]) {
         work: ChainWork::from(1 << 64),
         headers: later[from..from + 12].to_vec(),
     };
-    let mut chain = HeaderChain::<Sha256d>::from_anchor(rules(MAINNET), &anchor(0)).unwrap();
+    let mut chain =
+        HeaderChain::<Sha256d>::from_anchor(bitcoin_rules(MAINNET), &anchor(0)).unwrap();
     assert_eq!(accept(&mut chain, &later[12..320]), Ok(40_319));
     assert_eq!(chain.check(NOW, &later[320]), Err(HeaderError::BeforeAnchor));
     let first = epochs()[&38_304].time;
@@ -238,7 +230,7 @@ fn later_headers_are_valid(later: &[Header]) {
         work: ChainWork::from(1 << 64),
         headers: later[320 - 11..332].to_vec(),
     };
-    let mut chain = HeaderChain::<Sha256d>::from_anchor(rules(MAINNET), &long).unwrap();
+    let mut chain = HeaderChain::<Sha256d>::from_anchor(bitcoin_rules(MAINNET), &long).unwrap();
     assert_eq!(accept(&mut chain, &later[332..]), Ok(46_367));
 }
 
@@ -301,7 +293,7 @@ fn chain_work_agrees_with_two_other_clients() {
     }
     assert!(compared > 100, "{compared}");
     let start = headers("bitcoin-headers-mainnet-000000-006047.bin").unwrap();
-    let mut chain = HeaderChain::<Sha256d>::new(rules(MAINNET), start[0]).unwrap();
+    let mut chain = HeaderChain::<Sha256d>::new(bitcoin_rules(MAINNET), start[0]).unwrap();
     accept(&mut chain, &start).unwrap();
     for height in [2_016, 4_032] {
         assert_eq!(chain.at(height).unwrap().work, points[&u64::from(height)].1);
@@ -381,7 +373,7 @@ fn the_official_asert_runs_hold() {
 #[test]
 fn a_flipped_bit_anywhere_in_the_real_chain_is_refused() {
     let Some(start) = headers("bitcoin-headers-mainnet-000000-006047.bin") else { return };
-    let mut chain = HeaderChain::<Sha256d>::new(rules(MAINNET), start[0]).unwrap();
+    let mut chain = HeaderChain::<Sha256d>::new(bitcoin_rules(MAINNET), start[0]).unwrap();
     for (at, header) in start.iter().enumerate().skip(1) {
         // Each header with one bit of its own, a few with all.
         let bits = if at % 500 == 0 { 0..640 } else { at * 7_919 % 640..at * 7_919 % 640 + 1 };
@@ -405,7 +397,7 @@ fn ch11_btcds_reorganisation_goes_as_btcd_says() {
             (block["name"].as_str().unwrap().to_owned(), Header::decode(raw.first_chunk().unwrap()))
         })
         .collect();
-    let mut chain = HeaderChain::<Sha256d>::new(rules(MAINNET), blocks["0"]).unwrap();
+    let mut chain = HeaderChain::<Sha256d>::new(bitcoin_rules(MAINNET), blocks["0"]).unwrap();
     for name in ["1", "2", "3", "4"] {
         assert_eq!(chain.accept(NOW, &[blocks[name]]).unwrap().connected.len(), 1);
     }

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot run fails")]
 
+mod chain_data;
 mod forge;
 mod support;
 
@@ -10,7 +11,6 @@ use std::time::Duration;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use whisper_core::hash::keccak256;
 use whisper_core::ledger::Bits;
 use whisper_core::ledger::BlockId;
 use whisper_core::ledger::ChainWork;
@@ -21,29 +21,17 @@ use whisper_core::ledger::HeaderError;
 use whisper_core::ledger::HeaderRules;
 use whisper_core::ledger::Keccak;
 use whisper_core::ledger::Params;
-use whisper_core::ledger::PowHash;
 use whisper_core::ledger::Retarget;
 use whisper_core::ledger::Scan;
 use whisper_core::ledger::asert;
 use whisper_core::time::Timestamp;
 
+use crate::chain_data::Free;
 use crate::forge::REGTEST;
 use crate::forge::at;
 use crate::forge::headers;
 
 const NOW: Timestamp = Timestamp::from_secs(2_000_000_000);
-
-/// A hash that meets every target down to one in 2^128: headers of any difficulty without work.
-#[derive(Clone, Copy, Debug)]
-struct Free;
-
-impl PowHash for Free {
-    fn digest(header: &[u8; 80]) -> [u8; 32] {
-        let mut hash = keccak256(header);
-        hash[16..].fill(0);
-        hash
-    }
-}
 
 fn rules(retarget: Retarget) -> HeaderRules {
     HeaderRules {
