@@ -120,17 +120,9 @@ impl Conversations {
     ) -> Result<Option<NumberedConversationEvent>, WhisperError> {
         faults::enter("Conversations.next_event");
         let events = Arc::clone(&self.events);
-        runtime::run(cancel, async move {
-            while let Some((number, event)) = events.next().await {
-                match ConversationEvent::from_node(event) {
-                    Some(event) => return Ok(Some(NumberedConversationEvent { number, event })),
-                    // Of a kind that this version does not know.
-                    None => events.acknowledge(number),
-                }
-            }
-            Ok(None)
-        })
-        .await
+        let next = async move { Ok(events.next_known(ConversationEvent::from_node).await) };
+        let next = runtime::run(cancel, next).await?;
+        Ok(next.map(|(number, event)| NumberedConversationEvent { number, event }))
     }
 
     /// Lets go of the event of this number: it is dealt with and does not come again.

@@ -41,6 +41,21 @@ where
         Some((head.number, event))
     }
 
+    /// As [`Inflight::next`], in the words of the bindings; kinds of events that `known` does not know
+    /// are passed over.
+    pub(crate) async fn next_known<T>(
+        &self,
+        known: impl Fn(S::Item) -> Option<T>,
+    ) -> Option<(u64, T)> {
+        loop {
+            let (number, event) = self.next().await?;
+            match known(event) {
+                Some(event) => return Some((number, event)),
+                None => self.acknowledge(number),
+            }
+        }
+    }
+
     /// Lets go of the event of this number, if it is the one that was handed out last.
     pub(crate) fn acknowledge(&self, number: u64) {
         let mut head = self.head.lock().unwrap_or_else(PoisonError::into_inner);

@@ -127,17 +127,9 @@ impl LightLedger {
     ) -> Result<Option<NumberedLedgerEvent>, WhisperError> {
         faults::enter("LightLedger.next_event");
         let events = Arc::clone(&self.events);
-        runtime::run(cancel, async move {
-            while let Some((number, event)) = events.next().await {
-                match LedgerEvent::from_net(event) {
-                    Some(event) => return Ok(Some(NumberedLedgerEvent { number, event })),
-                    // Of a kind that this version does not know.
-                    None => events.acknowledge(number),
-                }
-            }
-            Ok(None)
-        })
-        .await
+        let next = async move { Ok(events.next_known(LedgerEvent::from_net).await) };
+        let next = runtime::run(cancel, next).await?;
+        Ok(next.map(|(number, event)| NumberedLedgerEvent { number, event }))
     }
 
     /// Lets go of the event of this number: it is dealt with and does not come again.

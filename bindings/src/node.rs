@@ -18,6 +18,7 @@ use whisper_net::transport::Protocol;
 use crate::cancel::CancelToken;
 use crate::conversations::Conversations;
 use crate::delivery::Delivery;
+use crate::engine;
 use crate::error::WhisperError;
 use crate::faults;
 use crate::inflight::Inflight;
@@ -167,7 +168,8 @@ impl Node {
         runtime::run(None, async move {
             let transport = RlpxTransport::bind(config.rlpx()?).await?;
             let dial = config.peers.clone();
-            let config = net::Config { dial, node: config.node()?, ..net::Config::new(transport) };
+            let node = engine::relay(config.light, config.min_rating, config.pool_mib)?;
+            let config = net::Config { dial, node, ..net::Config::new(transport) };
             let handle = net::start(config)?;
             let events = Arc::new(Inflight::new(handle.events().await?));
             Ok(Arc::new(Self { handle, events }))
@@ -244,17 +246,9 @@ impl Node {
     ) -> Result<Option<NumberedNodeEvent>, WhisperError> {
         faults::enter("Node.next_event");
         let events = Arc::clone(&self.events);
-        runtime::run(cancel, async move {
-            while let Some((number, event)) = events.next().await {
-                match NodeEvent::from_net(event) {
-                    Some(event) => return Ok(Some(NumberedNodeEvent { number, event })),
-                    // Of a kind that this version does not know.
-                    None => events.acknowledge(number),
-                }
-            }
-            Ok(None)
-        })
-        .await
+        let next = async move { Ok(events.next_known(NodeEvent::from_net).await) };
+        let next = runtime::run(cancel, next).await?;
+        Ok(next.map(|(number, event)| NumberedNodeEvent { number, event }))
     }
 
     /// Lets go of the event of this number: it is dealt with and does not come again.
@@ -308,13 +302,6 @@ impl NodeConfig {
             protocols.push(Protocol::Ledger);
         }
         Ok(RlpxConfig { listen: listen.transpose()?, protocols, ..RlpxConfig::new(Arc::new(key)) })
-    }
-
-    fn node(&self) -> Result<node::Config, WhisperError> {
-        let defaults = node::Config::default();
-        let min_rating = self.min_rating.map_or(Ok(defaults.min_rating), Rating::new)?;
-        let pool_bytes = usize::try_from(u64::from(self.pool_mib) << 20).unwrap_or(usize::MAX);
-        Ok(node::Config { min_rating, pool_bytes, light: self.light, ..defaults })
     }
 }
 

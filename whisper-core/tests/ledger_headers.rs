@@ -9,6 +9,7 @@ mod support;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use allocation_counter::measure;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use whisper_core::ledger::Bits;
@@ -78,6 +79,21 @@ fn accept_all(chain: &mut HeaderChain<Free>, headers: &[Header]) {
     for part in headers.chunks(2_000) {
         chain.accept(NOW, part).unwrap();
     }
+}
+
+#[test]
+fn a_header_costs_at_most_two_hundred_bytes() {
+    const COUNT: u32 = 15_000;
+    let headers = branch(&genesis(), COUNT, 0);
+    let mut held = None;
+    let cost = measure(|| {
+        let mut chain = chain(Retarget::Bitcoin { spacing: 120, interval: 100_000 });
+        accept_all(&mut chain, &headers);
+        held = Some(chain);
+    });
+    let each = cost.bytes_current / i64::from(COUNT);
+    println!("{each} bytes a header");
+    assert!((80..=200).contains(&each), "{each}");
 }
 
 // --- The model: every rule by its definition, over a plain map.

@@ -21,9 +21,18 @@ pub struct EngineConfig {
 
 impl EngineConfig {
     pub(crate) fn into_core(self) -> Result<node::Config, WhisperError> {
-        let defaults = node::Config::default();
-        let min_rating = self.min_rating.map_or(Ok(defaults.min_rating), Rating::new)?;
-        let pool_bytes = usize::try_from(u64::from(self.pool_mib) << 20).unwrap_or(usize::MAX);
-        Ok(node::Config { min_rating, pool_bytes, light: self.light, ..defaults })
+        relay(self.light, self.min_rating, self.pool_mib)
     }
+}
+
+/// The settings of a relay, in the core's words.
+pub(crate) fn relay(
+    light: bool,
+    min_rating: Option<f64>,
+    pool_mib: u32,
+) -> Result<node::Config, WhisperError> {
+    let defaults = node::Config::default();
+    let min_rating = min_rating.map_or(Ok(defaults.min_rating), Rating::new)?;
+    let pool_bytes = usize::try_from(u64::from(pool_mib) << 20).unwrap_or(usize::MAX);
+    Ok(node::Config { min_rating, pool_bytes, light, ..defaults })
 }

@@ -17,6 +17,7 @@ use whisper_core::peer::PeerId;
 use whisper_net::Entropy;
 
 pub use self::config::EngineConfig;
+pub(crate) use self::config::relay;
 pub use self::output::Output;
 use self::state::State;
 use crate::envelope::Envelope;
