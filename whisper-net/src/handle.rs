@@ -79,7 +79,8 @@ pub fn start(config: Config) -> Result<Handle, StartError> {
     let outbox = Outbox::new(commands.downgrade(), Arc::clone(&cancellations));
     let queue = Arc::new(Queue::new(worker::Limits::of_pool(config.node.pool_bytes)));
     let reader = Reader::new(queue.limits().bytes, &config.clock, &config.entropy, outbox.clone());
-    let worker = worker::start(&runtime, Arc::clone(&queue), reader);
+    let (alive, ended) = watch::channel(());
+    let worker = worker::start(&runtime, Arc::clone(&queue), reader, alive.clone());
     let shell = Shell::new(transport, Desk::new(config.mining_threads), Arc::clone(&queue));
     let driver = Driver::new(
         node,
@@ -89,7 +90,6 @@ pub fn start(config: Config) -> Result<Handle, StartError> {
         cancellations,
         config.drain,
     );
-    let (alive, ended) = watch::channel(());
     runtime.spawn(async move {
         driver.run().await;
         drop(alive);

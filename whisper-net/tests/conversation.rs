@@ -263,3 +263,11 @@ async fn c8_without_randomness_a_conversation_stays_as_it_was() {
     alice.invites(&bob, "hello").await;
     bob.is_invited_by(&alice).await;
 }
+
+#[tokio::test]
+async fn after_a_shutdown_conversations_are_over() {
+    let node = start(&MemoryNetwork::new(), "alice");
+    let (talks, _) = node.converse(identity()).await.unwrap();
+    within(node.shutdown()).await;
+    assert_eq!(talks.contacts().await, Err(ConversationError::Closed(Closed)));
+}

@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use tokio::runtime::Handle as Runtime;
 use tokio::sync::mpsc;
+use tokio::sync::watch;
 
 pub(crate) use self::account::Dispatch;
 pub(crate) use self::queue::Arrival;
@@ -31,9 +32,17 @@ pub(crate) type Commands = mpsc::Sender<Command>;
 pub(crate) type WeakCommands = mpsc::WeakSender<Command>;
 
 /// Starts the worker. It ends with the last sender of commands, or once the queue is closed and read.
-pub(crate) fn start(runtime: &Runtime, queue: Arc<Queue>, reader: Reader) -> Commands {
+pub(crate) fn start(
+    runtime: &Runtime,
+    queue: Arc<Queue>,
+    reader: Reader,
+    alive: watch::Sender<()>,
+) -> Commands {
     let (commands, receiver) = mpsc::channel(MOST_COMMANDS);
-    runtime.spawn(run(queue, receiver, reader));
+    runtime.spawn(async move {
+        run(queue, receiver, reader).await;
+        drop(alive);
+    });
     commands
 }
 

@@ -1,0 +1,155 @@
+package whisper
+
+import java.time.Duration
+import kotlin.time.Duration.Companion.seconds
+import kotlinx.coroutines.async
+import kotlinx.coroutines.flow.first
+import kotlinx.coroutines.flow.toList
+import kotlinx.coroutines.withTimeout
+import org.junit.jupiter.api.Assertions.assertEquals
+import org.junit.jupiter.api.Assertions.assertFalse
+import org.junit.jupiter.api.Assertions.assertNull
+import org.junit.jupiter.api.Assertions.assertTrue
+import org.junit.jupiter.api.Test
+
+class NodeTest {
+    @Test
+    fun `what one node posts, another finds`() = bounded {
+        withTwoNodes { first, second ->
+            val bob = Identity.generate()
+            val alice = Identity.generate()
+            val topic = Topic("01020304")
+            val filter = Filter(Reader.Holder(bob), topics = listOf(topic), signer = alice.publicKey())
+            second.subscribe(filter).use { subscription ->
+                val to = Recipient.Holder(bob.publicKey())
+                val post = Post(to, "hello".encodeToByteArray(), topic = topic, signer = alice)
+                first.post(post).use { delivery ->
+                    val last = withTimeout(30.seconds) {
+                        delivery.states().first { it is DeliveryState.Acknowledged || it is DeliveryState.Sent }
+                    }
+                    assertTrue(last is DeliveryState.Acknowledged || last is DeliveryState.Sent)
+                }
+                val found = subscription.events().await<SubscriptionEvent.Found>().received
+                assertEquals("hello", found.message.text)
+                assertEquals(alice.publicKey(), found.message.signer)
+                assertEquals(topic, found.topic)
+                assertEquals(Duration.ofSeconds(50), found.ttl)
+            }
+        }
+    }
+
+    @Test
+    fun `two people converse, both ways, and hang up`() = bounded {
+        withTwoNodes { first, second ->
+            val alice = first.converse(Identity.generate())
+            val bob = second.converse(Identity.generate())
+            bob.addContact(alice.publicKey())
+            assertEquals(listOf(alice.publicKey()), bob.contacts())
+
+            val invitation = alice.invite(bob.publicKey(), "hello")
+            invitation.sent()
+            assertEquals("hello", bob.events().await<ConversationEvent.Received>().text)
+            bob.send(alice.publicKey(), "hello yourself").sent()
+            assertEquals("hello yourself", alice.events().await<ConversationEvent.Received>().text)
+            val sent = alice.send(bob.publicKey(), "bye")
+            assertEquals(invitation.session(), sent.session())
+            val last = bob.events().await<ConversationEvent.Received> { it.sequence == sent.sequence() }
+            assertEquals("bye", last.text)
+
+            alice.hangUp(bob.publicKey())
+            val over = bob.events().await<ConversationEvent.Over>()
+            assertEquals(Ended.CLOSED_BY_PEER, over.why)
+            refusal<WhisperException.Conversation> { bob.send(alice.publicKey(), "too late") }
+        }
+    }
+
+    @Test
+    fun `somebody who is no contact asks first`() = bounded {
+        withTwoNodes { first, second ->
+            val alice = first.converse(Identity.generate())
+            val bob = second.converse(Identity.generate())
+            alice.invite(bob.publicKey(), "hello")
+            assertEquals(alice.publicKey(), bob.events().await<ConversationEvent.Invited>().peer)
+            bob.accept(alice.publicKey())
+            assertEquals("hello", bob.events().await<ConversationEvent.Received>().text)
+            bob.removeContact(alice.publicKey())
+            assertEquals(listOf<PublicKey>(), bob.contacts())
+            bob.burn()
+            refusal<WhisperException.Conversation> { bob.send(alice.publicKey(), "gone") }
+        }
+    }
+
+    @Test
+    fun `a node that is suspended has no peers, and has them again after it is resumed`() = bounded {
+        withTwoNodes { first, second ->
+            assertEquals(1, second.peers().size)
+            second.suspend()
+            first.events().await<NodeEvent.Disconnected>()
+            eventually { second.peers().isEmpty() }
+            second.resume()
+            eventually { second.peers().any { it.ready } }
+            val peer = second.peers().single()
+            assertFalse(peer.inbound)
+            assertEquals(EASY, peer.minRating)
+        }
+    }
+
+    @Test
+    fun `a node stays connected to what it dials`() = bounded {
+        easyNode().use { first ->
+            easyNode().use { second ->
+                second.dial(first.address()!!)
+                assertEquals(first.address(), second.events().await<NodeEvent.Connected>().address)
+                second.events().await<NodeEvent.Ready>()
+            }
+        }
+    }
+
+    @Test
+    fun `the events of a node that is shut down end`() = bounded {
+        easyNode().use { node ->
+            val talks = node.converse(Identity.generate())
+            val subscription = node.subscribe(Filter(Reader.Holder(Identity.generate())))
+            val events = async { node.events().toList() }
+            val heard = async { talks.events().toList() }
+            val found = async { subscription.events().toList() }
+            node.shutdown()
+            assertEquals(listOf<NodeEvent>(), events.await())
+            assertEquals(listOf<ConversationEvent>(), heard.await())
+            assertEquals(listOf<SubscriptionEvent>(), found.await())
+        }
+    }
+
+    @Test
+    fun `a node that does not listen has no address`() = bounded {
+        Node.start(NodeConfig()).use { assertNull(it.address()) }
+    }
+
+    @Test
+    fun `a node that follows the ledger knows its first block`() = bounded {
+        easyNode(ledger = true).use { node ->
+            node.followLedger(LedgerNetwork.REGTEST).use { ledger ->
+                val tip = ledger.tip()
+                assertEquals(0u, tip.height)
+                assertEquals(tip.id, ledger.at(0u)?.id)
+                assertEquals(tip.id, LightClient(LedgerNetwork.REGTEST).tip().id)
+                assertNull(ledger.at(1u))
+                assertNull(ledger.anchor())
+            }
+        }
+    }
+
+    @Test
+    fun `the ledgers of two nodes tell of each other`() = bounded {
+        easyNode(ledger = true).use { first ->
+            easyNode(ledger = true).use { second ->
+                val ledgers = listOf(first, second).map { it.followLedger(LedgerNetwork.REGTEST) }
+                second.dial(first.address()!!)
+                for (ledger in ledgers) {
+                    assertEquals(0u, ledger.events().await<LedgerEvent.PeerReady>().height)
+                    ledger.close()
+                }
+            }
+        }
+    }
+}
