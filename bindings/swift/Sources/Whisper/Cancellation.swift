@@ -1,0 +1,82 @@
+import Foundation
+
+// What may take long ends with the task that waits for it, and throws `CancellationError` then. The
+// same calls with `cancel:` are for those who give up by a token of their own.
+
+extension Node {
+    /// The event that is not acknowledged yet, or the next one; nothing once the node has ended.
+    /// ``events`` is easier to read from.
+    public func nextEvent() async throws -> NumberedNodeEvent? {
+        try await withCancellation { try await self.nextEvent(cancel: $0) }
+    }
+
+    /// Ends the node once what was posted is sent, after 5 seconds at the latest. Cancelled, the
+    /// shutdown goes on.
+    public func shutdown() async throws {
+        try await withCancellation { try await self.shutdown(cancel: $0) }
+    }
+}
+
+extension Conversations {
+    /// The event that is not acknowledged yet, or the next one; nothing once the node has ended.
+    /// ``events`` is easier to read from.
+    public func nextEvent() async throws -> NumberedConversationEvent? {
+        try await withCancellation { try await self.nextEvent(cancel: $0) }
+    }
+}
+
+extension Subscription {
+    /// The event that is not acknowledged yet, or the next one; nothing once the node has ended.
+    /// ``events`` is easier to read from.
+    public func nextEvent() async throws -> NumberedSubscriptionEvent? {
+        try await withCancellation { try await self.nextEvent(cancel: $0) }
+    }
+}
+
+extension LightLedger {
+    /// The event that is not acknowledged yet, or the next one; nothing once the node has ended.
+    /// ``events`` is easier to read from.
+    public func nextEvent() async throws -> NumberedLedgerEvent? {
+        try await withCancellation { try await self.nextEvent(cancel: $0) }
+    }
+
+    /// Asks peers what stands under a handle, and checks what they prove.
+    public func lookUp(handle: String) async throws -> HandleAnswer {
+        try await withCancellation { try await self.lookUp(handle: handle, cancel: $0) }
+    }
+
+    /// Asks peers to prove that a transaction stands in a block, and checks what they prove.
+    public func prove(block: BlockId, transaction: TxId) async throws -> ProvenTransaction {
+        try await withCancellation {
+            try await self.prove(block: block, transaction: transaction, cancel: $0)
+        }
+    }
+}
+
+extension Delivery {
+    /// Waits for the next state; nothing once the last is reached. Quick changes may be skipped, the
+    /// last never is.
+    public func changed() async throws -> DeliveryState? {
+        try await withCancellation { try await self.changed(cancel: $0) }
+    }
+
+    /// Waits until a peer has it, or nobody will. Cancelled, the post goes on.
+    public func sent() async throws {
+        try await withCancellation { try await self.sent(cancel: $0) }
+    }
+}
+
+extension SentMessage {
+    /// Waits until peers have all of it, or one envelope is lost. Cancelled, it goes on.
+    public func sent() async throws {
+        try await withCancellation { try await self.sent(cancel: $0) }
+    }
+}
+
+extension Draft {
+    /// Works until every node rates it so high, on a thread of its own, and closes the draft.
+    /// Cancelled, the work ends.
+    public func mine(rating: Double) async throws -> Envelope {
+        try await withCancellation { try await self.mine(rating: rating, cancel: $0) }
+    }
+}

@@ -1,0 +1,141 @@
+import Foundation
+import Testing
+import Whisper
+
+/// Nodes on this machine, over real sockets.
+@Suite(.timeLimit(.minutes(3)))
+struct NodeTests {
+    @Test func whatOneNodePostsTheOtherFinds() async throws {
+        let nodes = try await Nodes.meet()
+        let key = try SymmetricKey.fromPassword(password: "correct horse battery staple")
+        let found = try await nodes.listener.subscribe(filter: Filter(reader: .sharer(key: key)))
+        let signer = try Identity.generate()
+        let topic = Topic(hex: "c0ffee00")
+        let delivery = try nodes.dialer.post(
+            post: Post(recipient: .sharers(key: key), text: "hello", topic: topic, signer: signer))
+        try await within { try await delivery.sent() }
+
+        let received = try await found.events.first { event in
+            if case .found(let received) = event { received } else { nil }
+        }
+        #expect(received.message.text == "hello")
+        #expect(received.message.signer == signer.publicKey())
+        #expect(received.topic == topic)
+        #expect(received.ttl == 50)
+        #expect(abs(received.issuedAt.timeIntervalSinceNow) < 60)
+        try await nodes.shutdown()
+    }
+
+    @Test func aDeliveryTellsWhatBecomesOfAPost() async throws {
+        let nodes = try await Nodes.meet()
+        let identity = try Identity.generate()
+        let delivery = try nodes.dialer.post(
+            post: Post(recipient: .holder(key: identity.publicKey()), text: "x"))
+        let last = try await within {
+            var last: DeliveryState?
+            while let state = try await delivery.changed() { last = state }
+            return last
+        }
+        #expect(last == .acknowledged(peers: 1))
+        try await nodes.shutdown()
+    }
+
+    @Test func twoPeopleTalkBothWaysAndHangUp() async throws {
+        let talk = try await Talk.begin(saying: "Bob?")
+        let answer = try await talk.bob.send(peer: talk.alice.publicKey(), text: "Alice!")
+        #expect(answer.session() != nil)
+        try await within { try await answer.sent() }
+        try await talk.alice.hears("Alice!")
+        try await talk.alice.send(peer: talk.bob.publicKey(), text: "good night").sent()
+        try await talk.bob.hears("good night")
+        #expect(try await talk.bob.contacts() == [talk.alice.publicKey()])
+
+        _ = try await talk.alice.hangUp(peer: talk.bob.publicKey())
+        let why = try await talk.bob.events.first { event in
+            if case .over(_, _, let why) = event { why } else { nil }
+        }
+        #expect(why == .closedByPeer)
+        try await talk.nodes.shutdown()
+    }
+
+    @Test func strangersAreAcceptedOrDeclined() async throws {
+        let nodes = try await Nodes.meet()
+        let alice = try await nodes.listener.converse(identity: .generate())
+        let bob = try await nodes.dialer.converse(identity: .generate())
+        try await within { try await alice.invite(peer: bob.publicKey(), text: "me").sent() }
+        let stranger = try await bob.events.first { event in
+            if case .invited(_, let peer) = event { peer } else { nil }
+        }
+        #expect(stranger == alice.publicKey())
+        try await bob.accept(peer: stranger)
+        try await bob.hears("me")
+        try await bob.removeContact(peer: stranger)
+        #expect(try await bob.contacts().isEmpty)
+        try await bob.burn()
+        let error = await failure { try await bob.send(peer: stranger, text: "gone") }
+        #expect(error?.code() == 12)
+        try await nodes.shutdown()
+    }
+
+    @Test func aNodeThatIsSuspendedComesBackWithItsConversations() async throws {
+        let talk = try await Talk.begin()
+        try await talk.nodes.dialer.suspend()
+        try await eventually { try await talk.nodes.dialer.peers().isEmpty }
+        try await talk.nodes.dialer.resume()
+        try await talk.nodes.areReady()
+        try await within { try await talk.bob.send(peer: talk.alice.publicKey(), text: "back").sent() }
+        try await talk.alice.hears("back")
+        try await talk.nodes.shutdown()
+    }
+
+    @Test func aNodeTellsWhoComesAndGoes() async throws {
+        let nodes = try await Nodes.meet()
+        let ready = try await nodes.listener.events.first { event in
+            if case .ready(let peer) = event { peer } else { nil }
+        }
+        let peer = try #require(try await nodes.listener.peers().first)
+        #expect(peer.id == ready && peer.inbound && !peer.light)
+        #expect(peer.address.contains("127.0.0.1"))
+        try await nodes.dialer.shutdown()
+        let gone = try await nodes.listener.events.first { event in
+            if case .disconnected(let peer) = event { peer } else { nil }
+        }
+        #expect(gone == ready)
+        try await nodes.listener.shutdown()
+    }
+
+    @Test func aNodeIsDialedByItsAddress() async throws {
+        let listener = try await Node.start(
+            config: NodeConfig(listen: "127.0.0.1:0", minRating: cheap))
+        let dialer = try await Node.start(config: NodeConfig(minRating: cheap))
+        #expect(dialer.address() == nil)
+        try await dialer.dial(address: #require(listener.address()))
+        try await Nodes(listener: listener, dialer: dialer).areReady()
+        try await Nodes(listener: listener, dialer: dialer).shutdown()
+    }
+
+    @Test func streamsEndWithTheNode() async throws {
+        let nodes = try await Nodes.meet()
+        let talks = try await nodes.dialer.converse(identity: .generate())
+        try await nodes.shutdown()
+        try await within {
+            for try await _ in nodes.dialer.events {}
+            for try await _ in talks.events {}
+        }
+        #expect(await failure { try await nodes.dialer.peers() }?.code() == 10)
+        await expectNoJobs()
+    }
+
+    @Test func aLedgerIsFollowedFromItsFirstBlock() async throws {
+        let nodes = try await Nodes.meet(ledger: true)
+        let ledger = try await nodes.dialer.followLedger(network: .regtest)
+        let tip = try await ledger.tip()
+        #expect(tip.height == 0)
+        #expect(try await ledger.at(height: 0) == tip)
+        #expect(try await ledger.at(height: 1) == nil)
+        #expect(try await ledger.anchor() == nil)
+        let error = await failure { try await ledger.lookUp(handle: "alice") }
+        #expect(error?.code() == 11 && error?.isRetryable() == true)
+        try await nodes.shutdown()
+    }
+}
