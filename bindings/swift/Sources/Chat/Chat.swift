@@ -39,8 +39,9 @@ actor Chat {
             group.addTask {
                 for await _ in interrupts() { return }
             }
-            defer { group.cancelAll() }
+            // No `defer`: in an actor it crashes the compiler of Swift 6.0. Who throws cancels all as well.
             try await group.next()
+            group.cancelAll()
         }
     }
 
@@ -145,7 +146,8 @@ private func interrupts() -> AsyncStream<Void> {
     AsyncStream { interrupts in
         // Otherwise the system ends the program before it can say goodbye.
         signal(SIGINT, SIG_IGN)
-        let source = DispatchSource.makeSignalSource(signal: SIGINT)
+        // Sources may be cancelled from any thread; Linux does not say so.
+        nonisolated(unsafe) let source = DispatchSource.makeSignalSource(signal: SIGINT)
         source.setEventHandler { interrupts.yield() }
         source.resume()
         interrupts.onTermination = { _ in source.cancel() }
