@@ -63,7 +63,7 @@ struct EngineTests {
         try hall.connect()
         // Would it be, the engine would ask to be woken at the same moment for ever.
         for _ in 0..<1_000 {
-            let wake = try #require(try hall.engines[0].wakeAt())
+            guard let wake = try hall.engines[0].wakeAt() else { break }
             hall.now = max(hall.now, wake)
             try hall.call(0) { try $0.tick(now: hall.now) }
             #expect(try hall.engines[0].wakeAt() != wake)

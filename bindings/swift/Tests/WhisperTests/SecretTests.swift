@@ -12,7 +12,8 @@ struct SecretTests {
         #expect(given.subtracting(["read", "lift", "lower"]) == ["data", "encode", "seal", "anchor", "encrypt"])
         // Keys have nothing else that could.
         for kind in ["Identity", "SymmetricKey"] {
-            #expect(try Self.methods(of: kind, in: source) == Self.keys[kind])
+            let methods = try Self.methods(of: kind, in: source)
+            #expect(methods == Self.keys[kind])
         }
     }
 
@@ -22,7 +23,8 @@ struct SecretTests {
         #expect(fields.count > 40)
         for (name, type) in fields {
             #expect(!["secret", "private", "password"].contains { name.lowercased().contains($0) }, "\(name)")
-            if type.hasPrefix("Data") { #expect(["payload", "padding"].contains(name), "\(name)") }
+            // The bytes are those of a header, which everybody has.
+            if type.hasPrefix("Data") { #expect(["payload", "padding", "bytes"].contains(name), "\(name)") }
         }
     }
 
@@ -43,7 +45,6 @@ struct SecretTests {
             dump(thing, to: &dumped)
             for text in ["\(thing)", String(reflecting: thing), dumped] {
                 #expect(!text.contains(said))
-                #expect(!text.contains("\(payload)"))
                 #expect(!text.contains(payload.hex))
                 #expect(!text.contains("\([UInt8](payload))".dropFirst().dropLast()))
             }

@@ -48,9 +48,9 @@ struct Talk: Sendable {
         try await within { try await invitation.sent() }
         let talk = Talk(nodes: nodes, alice: alice, bob: bob)
         try await bob.hears(text)
-        try await alice.events.first { event in
-            if case .established = event { () } else { nil }
-        }
+        // Only an answer tells her that he has heard it.
+        try await within { try await bob.send(peer: alice.publicKey(), text: "I am here").sent() }
+        try await alice.hears("I am here")
         return talk
     }
 }
