@@ -20,6 +20,7 @@ use whisper_core::identity::PublicKey;
 use whisper_core::inbox::Filter;
 use whisper_core::session::Ended;
 use whisper_core::session::SessionError;
+use whisper_net::Closed;
 use whisper_net::ConversationError;
 use whisper_net::ConversationEvent;
 use whisper_net::ConversationEvents;
