@@ -34,10 +34,19 @@ public func complain(_ line: String) {
 }
 
 /// The lines that are typed. A thread of its own waits for them: the program can end while it does.
+/// With `readLine` it could not, which holds a lock that `exit` waits for.
 public func typedLines() -> AsyncStream<String> {
     AsyncStream { typed in
         Thread.detachNewThread {
-            while let line = readLine() { typed.yield(line) }
+            var rest = Data()
+            while case let data = FileHandle.standardInput.availableData, !data.isEmpty {
+                rest += data
+                while let end = rest.firstIndex(of: UInt8(ascii: "\n")) {
+                    typed.yield(String(decoding: rest[..<end], as: UTF8.self))
+                    rest = Data(rest[(end + 1)...])
+                }
+            }
+            if !rest.isEmpty { typed.yield(String(decoding: rest, as: UTF8.self)) }
             typed.finish()
         }
     }

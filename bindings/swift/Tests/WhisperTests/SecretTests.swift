@@ -74,7 +74,7 @@ struct SecretTests {
     private static func methods(of kind: String, in source: String) throws -> Set<String> {
         let parts = source.components(separatedBy: "open class \(kind):")
         try #require(parts.count == 2)
-        let body = parts[1].components(separatedBy: "\n}\n")[0]
+        let body = parts[1].components(separatedBy: "FfiConverterType\(kind):")[0]
         return Set(body.matches(of: /(?:open|static) func (\w+)\(/).map { String($0.1) })
     }
 }
