@@ -46,7 +46,8 @@ impl LedgerNetwork {
 }
 
 /// The header of a block, and where it stands.
-#[derive(Clone, Debug, Eq, PartialEq, uniffi::Record)]
+#[derive(Clone, Debug, Eq, Hash, PartialEq, uniffi::Record)]
+#[uniffi::export(Eq, Hash)]
 pub struct Header {
     /// The id of the block.
     pub id: BlockId,

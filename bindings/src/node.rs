@@ -1,5 +1,6 @@
 //! A node that runs: sockets, clock and threads are its own.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -135,8 +136,9 @@ pub struct NumberedNodeEvent {
     pub event: NodeEvent,
 }
 
-/// A message to be sent.
+/// A message to be sent. Its text form tells sizes only.
 #[derive(Clone, uniffi::Record)]
+#[uniffi::export(Debug)]
 pub struct Post {
     /// Who can read it.
     pub recipient: Recipient,
@@ -320,6 +322,12 @@ impl Post {
         post.target = self.target.map(Rating::new).transpose()?;
         post.patience = self.patience.unwrap_or(post.patience);
         Ok(post)
+    }
+}
+
+impl fmt::Debug for Post {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Post({} bytes)", self.payload.len())
     }
 }
 

@@ -148,6 +148,7 @@ private val poisoning = setOf(
 /** Two nodes that know each other. Alice has invited Bob, who has not answered; all events wait. */
 private class Company(
     val node: Node,
+    val peer: Node,
     val alice: Conversations,
     val bob: Conversations,
     val subscription: Subscription,
@@ -174,14 +175,14 @@ private suspend fun withCompany(test: suspend (Company) -> Unit) {
             bob.events().await<ConversationEvent.Invited>()
             subscription.events().await<SubscriptionEvent.Found>()
             ledgers[0].events().await<LedgerEvent.PeerReady>()
-            test(Company(first, alice, bob, subscription, ledgers[0], delivery, invitation))
+            test(Company(first, second, alice, bob, subscription, ledgers[0], delivery, invitation))
             ledgers.forEach { it.close() }
         }
     }
 }
 
 private val together: Map<String, suspend Company.() -> Any?> = mapOf(
-    "Node.dial" to { node.dial("enode://${stranger.hex.drop(2)}@127.0.0.1:1") },
+    "Node.dial" to { node.dial(peer.address()!!) },
     "Node.peers" to { node.peers().single() },
     "Node.post" to { node.post(Post(Recipient.Holder(stranger), ByteArray(1))).sent() },
     "Node.subscribe" to { node.subscribe(filter) },

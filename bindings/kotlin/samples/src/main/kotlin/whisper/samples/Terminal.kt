@@ -1,42 +1,178 @@
 package whisper.samples
 
-import kotlin.concurrent.thread
-import kotlinx.coroutines.channels.Channel
-import kotlinx.coroutines.channels.ReceiveChannel
+import kotlin.time.Duration.Companion.seconds
+import kotlinx.coroutines.CoroutineScope
+import kotlinx.coroutines.Deferred
+import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.Job
+import kotlinx.coroutines.SupervisorJob
+import kotlinx.coroutines.cancel
+import kotlinx.coroutines.cancelChildren
+import kotlinx.coroutines.coroutineScope
+import kotlinx.coroutines.job
+import kotlinx.coroutines.launch
+import kotlinx.coroutines.withTimeoutOrNull
+import whisper.ConversationEvent
+import whisper.Conversations
+import whisper.Ended
+import whisper.Node
+import whisper.NodeEvent
 import whisper.PublicKey
+import whisper.SentMessage
+import whisper.WhisperException
+import whisper.events
+import whisper.send
+import whisper.text
 
-/** What is typed, line by line, read on a thread of its own: reading cannot be cancelled. */
-internal fun typed(): ReceiveChannel<String> {
-    val lines = Channel<String>(Channel.UNLIMITED)
-    thread(isDaemon = true, name = "typed") {
-        generateSequence(::readlnOrNull).forEach { lines.trySend(it) }
-        lines.close()
+/** One conversation in a terminal: lines go out, events come in. */
+internal class Terminal(private val name: String, private val talks: Conversations) {
+    /** Whom we talk to. */
+    @Volatile private var peer: PublicKey? = null
+
+    /** Who has asked and has no answer yet. */
+    @Volatile private var asks: PublicKey? = null
+    private var ready = 0
+    private val deliveries = CoroutineScope(SupervisorJob() + Dispatchers.Default)
+
+    suspend fun invite(peer: PublicKey) {
+        val sent = talks.invite(peer, "")
+        println("* inviting ${short(peer)}")
+        this.peer = peer
+        follow("invitation", sent)
     }
-    return lines
-}
 
-/** The first digits of a key, behind the mark that all have. */
-internal fun short(key: PublicKey): String = key.hex.drop(2).take(8)
+    /** Goes on until somebody leaves. */
+    suspend fun run(node: Node, interrupt: Deferred<Unit>) = coroutineScope {
+        val isOver = Job(coroutineContext.job)
+        launch {
+            for (line in typedLines()) if (!say(line)) break
+            isOver.complete()
+        }
+        launch {
+            talks.events().collect { if (!hear(it)) isOver.complete() }
+            isOver.complete()
+        }
+        launch {
+            node.events().collect(::notice)
+            isOver.complete()
+        }
+        launch {
+            interrupt.await()
+            isOver.complete()
+        }
+        isOver.join()
+        coroutineContext.job.cancelChildren()
+    }
 
-/** Text without what would steer a terminal. */
-internal fun printable(text: String): String = text.filterNot { it.isISOControl() }
-
-/** Options by name, each as often as it was given. */
-internal class Options(arguments: Array<String>, private val known: Set<String>) {
-    private val given = mutableListOf<Pair<String, String>>()
-    val wantsHelp = "--help" in arguments || "-h" in arguments
-
-    init {
-        if (!wantsHelp) {
-            for (pair in arguments.toList().chunked(2)) {
-                require(pair[0] in known) { "unknown option ${pair[0]}; --help tells which there are" }
-                require(pair.size == 2) { "${pair[0]} wants a value" }
-                given += pair[0] to pair[1]
-            }
+    /** Wipes the keys and says goodbye, as well as it goes. */
+    suspend fun leave() {
+        deliveries.cancel()
+        val peer = peer ?: return
+        try {
+            val goodbye = talks.hangUp(peer)
+            withTimeoutOrNull(GOODBYE) { goodbye.sent() }
+        } catch (_: WhisperException) {
+            // The other side may have been first.
         }
     }
 
-    fun all(name: String): List<String> = given.filter { it.first == name }.map { it.second }
+    /** Does what a line asks for; false if it is to leave. */
+    private suspend fun say(line: String): Boolean {
+        val text = line.trim()
+        val (asks, peer) = asks to peer
+        when {
+            text.isEmpty() -> {}
+            text == "/quit" -> return false
+            text == "/accept" && asks != null -> {
+                talks.accept(asks)
+                this.asks = null
+                this.peer = asks
+            }
+            text == "/refuse" && asks != null -> {
+                talks.decline(asks)
+                this.asks = null
+                println("* refused; nobody is told")
+            }
+            text.startsWith("/") -> println("* commands: /accept, /refuse, /quit")
+            peer == null -> println("* nobody is here yet")
+            else -> send(peer, text)
+        }
+        return true
+    }
 
-    fun last(name: String): String? = all(name).lastOrNull()
+    private suspend fun send(peer: PublicKey, text: String) {
+        try {
+            val sent = talks.send(peer, text)
+            println("$name: $text")
+            follow("message", sent)
+        } catch (error: WhisperException) {
+            println("* not sent: $error")
+        }
+    }
+
+    /** Tells what becomes of what was sent, beside the conversation. */
+    private fun follow(what: String, sent: SentMessage) = deliveries.launch {
+        try {
+            sent.sent()
+            println("  ($what: sent)")
+        } catch (error: WhisperException) {
+            println("  ($what: $error)")
+        }
+    }
+
+    /** Shows what the conversation brings; false if it is over. */
+    private fun hear(event: ConversationEvent): Boolean {
+        when (event) {
+            is ConversationEvent.Invited -> {
+                println("* ${short(event.peer)} wants to talk: /accept or /refuse")
+                println("* compare the whole key by another way: ${event.peer}")
+                asks = event.peer
+            }
+            is ConversationEvent.Established -> {
+                println("* you talk with ${short(event.peer)}")
+                peer = event.peer
+            }
+            is ConversationEvent.Received -> println("${short(event.peer)}: ${printable(event.text)}")
+            is ConversationEvent.Acknowledged -> println("* ${event.sequences.size} messages were read")
+            is ConversationEvent.Replaced ->
+                println("* the other side has begun anew: if that surprises you, ask why")
+            is ConversationEvent.Nonsense -> println("* something came that makes no sense")
+            is ConversationEvent.Gap -> println("* up to ${event.missed} messages were missed")
+            is ConversationEvent.Over -> {
+                println("* the conversation is over: ${name(event.why)}")
+                return false
+            }
+        }
+        return true
+    }
+
+    /** Shows who comes and goes on the network. */
+    private fun notice(event: NodeEvent) {
+        when (event) {
+            is NodeEvent.Ready -> println("* connected, ${++ready} peers")
+            is NodeEvent.Disconnected -> {
+                ready = maxOf(ready - 1, 0)
+                if (ready == 0) println("* no peer is there: what you write waits for one")
+            }
+            is NodeEvent.Dismissed -> println("* a peer was cut: ${event.reason}")
+            is NodeEvent.ClockSuspect -> {
+                val direction = if (event.ahead) "ahead" else "behind"
+                println("* your clock seems $direction by ${event.by.seconds} s: set it")
+            }
+            else -> {}
+        }
+    }
 }
+
+/** The beginning of a key, to tell people apart on a screen. */
+private fun short(key: PublicKey) = key.hex.drop(2).take(8)
+
+/** What a peer says, without what could play with the terminal. */
+private fun printable(text: String) = text.filterNot { it.isISOControl() }
+
+/** As the Rust chat writes it. */
+private fun name(why: Ended) =
+    why.name.split('_').joinToString("") { it.lowercase().replaceFirstChar(Char::uppercase) }
+
+/** How long a goodbye may take. */
+private val GOODBYE = 3.seconds
