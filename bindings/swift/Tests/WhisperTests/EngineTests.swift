@@ -59,14 +59,16 @@ struct EngineTests {
     }
 
     @Test func aTickAtTheMomentOfWakingIsNeverTooEarly() throws {
-        let hall = try Engines(Identity.generate(), Identity.generate())
-        try hall.connect()
         // Would it be, the engine would ask to be woken at the same moment for ever.
-        for _ in 0..<1_000 {
-            guard let wake = try hall.engines[0].wakeAt() else { break }
-            hall.now = max(hall.now, wake)
-            try hall.call(0) { try $0.tick(now: hall.now) }
-            #expect(try hall.engines[0].wakeAt() != wake)
+        for milliseconds in 0..<1_000 {
+            let engine = try Engine(config: EngineConfig())
+            let now = Date(timeIntervalSince1970: 1_800_000_000 + Double(milliseconds) / 1e3)
+            _ = try engine.connected(now: now, peer: PeerId(number: 1), inbound: true)
+            let wake = try #require(try engine.wakeAt())
+            #expect(wake > now)
+            // The peer has never said who it is.
+            let asked = try engine.tick(now: wake)
+            #expect(asked.contains { if case .disconnect = $0 { true } else { false } })
         }
     }
 

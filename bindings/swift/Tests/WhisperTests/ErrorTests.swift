@@ -2,74 +2,161 @@ import Foundation
 import Testing
 import Whisper
 
-/// What goes wrong says so in words, by a number, and by whether it is worth another try.
+/// What goes wrong, and how it is told.
 @Suite(.timeLimit(.minutes(2)))
 struct ErrorTests {
-    @Test func everyErrorHasACodeOfItsOwnAndSaysWhetherToTryAgain() {
-        let all: [WhisperError] = [
-            .Malformed(what: "a key", reason: "r"), .OutOfRange(reason: "r"), .TooLarge(max: 7), .NotOpened,
-            .NoEntropy, .Refused(reason: "r"), .TooMuchWork(reason: "r"), .Expired, .Cancelled,
-            .Ended(what: "it"), .Unavailable(reason: "r"), .Conversation(reason: "r"), .Io(reason: "r"),
-            .Unproven(reason: "r"), .Poisoned,
+    @Test func eachErrorHasItsCodeItsTextAndSaysWhetherToTryAgain() {
+        let rows: [(WhisperError, UInt32, Bool, String)] = [
+            (.Malformed(what: "a key", reason: "odd"), 1, false, "not a key: odd"),
+            (.OutOfRange(reason: "too long"), 2, false, "too long"),
+            (.TooLarge(max: 7), 3, false, "at most 7 bytes fit"),
+            (.NotOpened, 4, false, "this key does not open it"),
+            (.NoEntropy, 5, true, "the system gives no randomness; nothing was done"),
+            (.Refused(reason: "known"), 6, false, "known"),
+            (.TooMuchWork(reason: "too dear"), 7, false, "too dear"),
+            (
+                .Expired, 8, true,
+                "the envelope died before any peer had it; post it again once there are peers"
+            ),
+            (.Cancelled, 9, false, "cancelled"),
+            (.Ended(what: "the node"), 10, false, "the node has ended; start another"),
+            (.Unavailable(reason: "later"), 11, true, "later"),
+            (.Conversation(reason: "no session"), 12, false, "no session"),
+            (.Io(reason: "no file"), 13, false, "no file"),
+            (.Unproven(reason: "no path"), 14, false, "no path"),
+            (.Poisoned, 15, false, "an earlier call failed inside; make a new object"),
         ]
-        #expect(all.map { $0.code() } == Array(1...15))
-        #expect(all.filter { $0.isRetryable() }.map { $0.code() } == [5, 8, 11])
-        #expect("\(all[0])" == "not a key: r")
-        #expect("\(all[2])" == "at most 7 bytes fit")
-        for error in all {
-            #expect(error.localizedDescription == "\(error)")
-            #expect(!"\(error)".isEmpty)
+        for (error, code, isRetryable, text) in rows {
+            #expect(error.code() == code)
+            #expect(error.isRetryable() == isRetryable)
+            #expect("\(error)" == text)
+            #expect((error as any Error).localizedDescription == text)
         }
+        #expect(Set(rows.map(\.1)).count == 15)
     }
 
-    @Test func whatIsNoKeyNoHandleOrNoEnvelopeIsMalformed() throws {
-        let recipient = Recipient.holder(key: PublicKey(hex: "zz"))
-        expect(1, failure { try encrypt(payload: Data(), recipient: recipient) })
-        expect(1, failure { try Envelope.decode(bytes: Data([1, 2, 3])) })
-        expect(1, failure { try Identity.fromSecret(secret: Data(count: 32)) })
-        expect(1, failure { try LightClient(network: .regtest).checkHandle(handle: "NO!", proof: Data()) })
+    @Test func whatIsNoNameNoKeyAndNoEnvelopeIsMalformed() throws {
+        let topic = failure { try Draft(now: Date(), ttl: 50, topic: Topic(hex: "xyz"), data: Data()) }
+        #expect(topic?.code() == 1)
+        #expect(topic.map { "\($0)" }?.hasPrefix("not a topic: ") == true)
+        #expect(failure { try Identity.fromSecret(secret: Data(count: 31)) }?.code() == 1)
+        #expect(failure { try SymmetricKey.fromSecret(secret: Data(count: 32)) }?.code() == 1)
+        #expect(failure { try SymmetricKey.fromPassword(password: Data([0xff])) }?.code() == 1)
+        #expect(failure { try Envelope.decode(bytes: Data([0xc0])) }?.code() == 1)
+        #expect(failure { try LightClient(network: .main, anchor: Data([1])) }?.code() == 1)
     }
 
-    @Test func numbersOutOfBoundsAndBytesThatDoNotFitAreToldApart() throws {
-        let topic = Topic(hex: "00000000")
-        expect(2, failure { try Draft(now: Date(), ttl: 0, topic: topic, data: Data()) })
-        expect(2, failure { try Draft(now: Date(), ttl: 50, topic: topic, data: Data()).workFor(rating: .nan) })
-        let key = try SymmetricKey.generate()
-        expect(3, failure { try encrypt(payload: Data(count: 1 << 25), recipient: .sharers(key: key)) })
-        expect(4, failure { try key.decrypt(data: Data(count: 100)) })
+    @Test func whatIsOutOfBoundsSaysWhichBounds() throws {
+        let draft = failure { try Draft(now: Date(), ttl: 1, topic: Self.topic, data: Data()) }
+        #expect(draft?.code() == 2)
+        #expect(failure { try Engine(config: EngineConfig(minRating: -1)) }?.code() == 2)
+        let large = failure {
+            try encrypt(
+                payload: Data(count: 1 << 25),
+                recipient: .sharers(key: .generate()))
+        }
+        #expect(large?.code() == 3)
     }
 
-    @Test func nodesSayWhatTheyRefuse() async throws {
+    @Test func aWrongKeyIsToldAsSuch() throws {
+        let data = try encrypt(payload: Data("x".utf8), recipient: .sharers(key: .generate()))
+        #expect(failure { try SymmetricKey.generate().decrypt(data: data) } == .NotOpened)
+        #expect(failure { try Identity.generate().decrypt(data: data) } == .NotOpened)
+    }
+
+    @Test func anEnvelopeThatAnEngineDoesNotTakeIsRefused() throws {
+        let now = Date()
+        let engine = try Engine(config: EngineConfig(minRating: 1e6))
+        let envelope = try Draft(now: now, ttl: 50, topic: Self.topic, data: Data()).seal(nonce: 0)
+        #expect(failure { try engine.publish(now: now, envelope: envelope) }?.code() == 6)
+    }
+
+    @Test func workBeyondPatienceIsNotBegun() async throws {
+        let nodes = try await Nodes.meet()
+        let post = Post(recipient: .sharers(key: try .generate()), text: "x", target: 1e12, patience: 1)
+        let delivery = try nodes.dialer.post(post: post)
+        #expect(await failure { try await delivery.sent() }?.code() == 7)
+        try await nodes.shutdown()
+    }
+
+    @Test func whatIsGivenUpIsCancelledAndWhatHasEndedSaysSo() async throws {
         let node = try await Node.start(config: NodeConfig())
         let key = try SymmetricKey.generate()
-        let delivery = try node.post(post: Post(recipient: .sharers(key: key), text: ""))
+        let delivery = try node.post(post: Post(recipient: .sharers(key: key), text: "x"))
         try await delivery.giveUp()
-        expect(9, await failure { try await within { try await delivery.sent() } })
-        let short = try node.post(post: Post(recipient: .sharers(key: key), text: "", ttl: 1))
-        expect(2, await failure { try await within { try await short.sent() } })
-        let talks = try await node.converse(identity: .generate())
-        let peer = try Identity.generate().publicKey()
-        expect(12, await failure { try await talks.send(peer: peer, text: "") })
-        expect(1, await failure { try await node.dial(address: "enode://") })
+        // Given up by the app, not by the task: no `CancellationError`.
+        #expect(await failure { try await delivery.sent() } == .Cancelled)
         try await node.shutdown()
-        expect(10, await failure { try await node.peers() })
-        expect(13, await failure { try await Node.start(config: NodeConfig(keyFile: "/")) })
+        let ended = await failure { try await node.subscribe(filter: Filter(reader: .sharer(key: key))) }
+        #expect(ended == .Ended(what: "the node"))
+    }
+
+    @Test func whatIsMissingNowMayBeThereLater() async throws {
+        let node = try await Node.start(config: NodeConfig(ledger: true))
+        let ledger = try await node.followLedger(network: .regtest)
+        let error = await failure { try await ledger.lookUp(handle: "alice") }
+        #expect(error?.code() == 11)
+        #expect(error?.isRetryable() == true)
+        try await node.shutdown()
+    }
+
+    @Test func conversationsThatAreNoneSaySo() async throws {
+        let stranger = try Identity.generate().publicKey()
+        let node = try await Node.start(config: NodeConfig())
+        let talks = try await node.converse(identity: .generate())
+        #expect(await failure { try await talks.send(peer: stranger, text: "x") }?.code() == 12)
+        #expect(await failure { try await talks.accept(peer: stranger) }?.code() == 12)
+        let engine = try Engine(config: EngineConfig())
+        #expect(await failure { try engine.send(now: Date(), peer: stranger, text: "x") }?.code() == 12)
+        try await node.shutdown()
+    }
+
+    @Test func filesAndSocketsThatDoNotDoAreTold() async throws {
+        #expect(await failure { try Identity.fromFile(path: "/no/such/folder/key") }?.code() == 13)
+        let taken = try await Node.start(config: NodeConfig(listen: "127.0.0.1:0"))
+        let port = try #require(taken.address()?.firstMatch(of: /127\.0\.0\.1:\d+/))
+        let config = NodeConfig(listen: String(port.0))
+        #expect(await failure { try await Node.start(config: config) }?.code() == 13)
+        try await taken.shutdown()
     }
 
     @Test func headersThatDoNotHoldAreUnproven() throws {
         let client = try LightClient(network: .regtest)
-        expectOneOf([1, 14], failure { try client.accept(now: Date(), headers: Data(count: 80)) })
-        #expect(try client.tip().height == 0)
+        #expect(failure { try client.accept(now: Date(), headers: Data(count: 80)) }?.code() == 14)
+        #expect(failure { try client.accept(now: Date(), headers: Data(count: 81)) }?.code() == 1)
     }
 
-    private func expect(_ code: UInt32, _ error: WhisperError?, _ location: SourceLocation = #_sourceLocation) {
-        expectOneOf([code], error, location)
+    @Test func anEnvelopeThatNoPeerHasTakenExpires() async throws {
+        let nodes = try await Nodes.meet()
+        // Now and then the work is done before the peer is gone.
+        for _ in 0..<3 {
+            if let error = try await expired(nodes.dialer) {
+                #expect(error == .Expired)
+                return try await nodes.shutdown()
+            }
+        }
+        Issue.record("the peer was never gone in time")
     }
 
-    private func expectOneOf(
-        _ codes: [UInt32], _ error: WhisperError?, _ location: SourceLocation = #_sourceLocation
-    ) {
-        guard let error else { return }
-        #expect(codes.contains(error.code()), "\(error)", sourceLocation: location)
+    /// What becomes of the shortest life there is, and seconds of work, without a peer.
+    private func expired(_ node: Node) async throws -> WhisperError? {
+        let post = Post(recipient: .sharers(key: try .generate()), text: "x", ttl: 10, target: 500)
+        let delivery = try node.post(post: post)
+        try await within {
+            while let state = try await delivery.changed() {
+                if case .working = state { return }
+            }
+        }
+        try await node.suspend()
+        do {
+            try await within { try await delivery.sent() }
+        } catch let error as WhisperError {
+            return error
+        }
+        try await node.resume()
+        try await eventually { try await node.peers().contains(where: \.ready) }
+        return nil
     }
+
+    private static let topic = Topic(hex: "00000000")
 }
