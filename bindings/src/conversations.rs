@@ -3,7 +3,6 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use tokio::sync::Mutex;
 use whisper_core::identity::PublicKey;
 use whisper_net as net;
 use whisper_net::ConversationEvents;
@@ -146,7 +145,7 @@ impl Conversations {
         Ok(Arc::new(SentMessage {
             session: sent.session().map(Into::into),
             sequence: sent.sequence(),
-            deliveries: Arc::new(Mutex::new(sent.into_deliveries())),
+            deliveries: sent.into_deliveries(),
         }))
     }
 }
@@ -156,7 +155,7 @@ impl Conversations {
 pub struct SentMessage {
     session: Option<SessionId>,
     sequence: Option<u32>,
-    deliveries: Arc<Mutex<Vec<net::Delivery>>>,
+    deliveries: Vec<net::Delivery>,
 }
 
 #[uniffi::export]
@@ -175,10 +174,10 @@ impl SentMessage {
     #[uniffi::method(default(cancel = None))]
     pub async fn sent(&self, cancel: Option<Arc<CancelToken>>) -> Result<(), WhisperError> {
         faults::enter("SentMessage.sent");
-        let deliveries = Arc::clone(&self.deliveries);
+        let deliveries = self.deliveries.clone();
         runtime::run(cancel, async move {
-            for delivery in deliveries.lock().await.iter_mut() {
-                delivery.sent().await?;
+            for delivery in deliveries {
+                delivery.await?;
             }
             Ok(())
         })

@@ -14,7 +14,11 @@ use crate::runtime;
 
 /// A post on its way. Let go of, it goes on.
 #[derive(Debug, uniffi::Object)]
-pub struct Delivery(Arc<Mutex<net::Delivery>>);
+pub struct Delivery {
+    post: net::Delivery,
+    /// What has told its states so far; locked for as long as somebody waits for the next.
+    steps: Arc<Mutex<net::Delivery>>,
+}
 
 /// How far a post is. More states may come.
 #[derive(Clone, Debug, PartialEq, uniffi::Enum)]
@@ -63,16 +67,21 @@ pub enum DeliveryState {
 
 #[uniffi::export]
 impl Delivery {
-    /// Waits for the next state; nothing once the last is reached. Quick changes may be skipped, the
-    /// last never is.
+    /// How far it is.
+    pub fn state(&self) -> DeliveryState {
+        self.post.state().into()
+    }
+
+    /// Waits for a state that was not told yet; nothing once the last is told. Quick changes may be
+    /// skipped, the last never is.
     #[uniffi::method(default(cancel = None))]
     pub async fn changed(
         &self,
         cancel: Option<Arc<CancelToken>>,
     ) -> Result<Option<DeliveryState>, WhisperError> {
         faults::enter("Delivery.changed");
-        let delivery = Arc::clone(&self.0);
-        let changed = async move { Ok(delivery.lock().await.changed().await) };
+        let steps = Arc::clone(&self.steps);
+        let changed = async move { Ok(steps.lock().await.changed().await) };
         Ok(runtime::run(cancel, changed).await?.map(Into::into))
     }
 
@@ -80,25 +89,22 @@ impl Delivery {
     #[uniffi::method(default(cancel = None))]
     pub async fn sent(&self, cancel: Option<Arc<CancelToken>>) -> Result<(), WhisperError> {
         faults::enter("Delivery.sent");
-        let delivery = Arc::clone(&self.0);
-        runtime::run(cancel, async move { Ok(delivery.lock().await.sent().await?) }).await
+        let post = self.post.clone();
+        runtime::run(cancel, async move { Ok(post.sent().await?) }).await
     }
 
     /// Gives the post up. An envelope that peers may have goes on; nothing calls it back.
-    pub async fn give_up(&self) -> Result<(), WhisperError> {
+    pub fn give_up(&self) -> Result<(), WhisperError> {
         faults::enter("Delivery.give_up");
-        let delivery = Arc::clone(&self.0);
-        runtime::run(None, async move {
-            delivery.lock().await.cancel();
-            Ok(())
-        })
-        .await
+        self.post.cancel();
+        Ok(())
     }
 }
 
 impl Delivery {
-    pub(crate) fn of(delivery: net::Delivery) -> Arc<Self> {
-        Arc::new(Self(Arc::new(Mutex::new(delivery))))
+    pub(crate) fn of(post: net::Delivery) -> Arc<Self> {
+        let steps = Arc::new(Mutex::new(post.clone()));
+        Arc::new(Self { post, steps })
     }
 }
 

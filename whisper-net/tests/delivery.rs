@@ -77,7 +77,7 @@ async fn failure(delivery: Delivery) -> PostError {
 async fn a_post_waits_for_a_peer_and_leaves_with_it() {
     let network = MemoryNetwork::new();
     let (alice, bob) = (start(&network, "alice"), start(&network, "bob"));
-    let mut delivery = alice.post(post());
+    let delivery = alice.post(post());
     tokio::time::sleep(Duration::from_secs(3_600)).await;
     assert_eq!(delivery.state(), DeliveryState::Waiting);
     connect(&alice, &bob).await;
@@ -92,6 +92,19 @@ async fn a_peer_that_acknowledges_is_heard() {
     // The envelope dies in the pool, and the delivery has nothing more to tell.
     while within(delivery.changed()).await.is_some() {}
     assert_eq!(delivery.state(), DeliveryState::Acknowledged { by: 1 });
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_waits_until_it_is_sent_takes_no_state_from_those_who_follow_it() {
+    let (alice, _bob) = pair(&MemoryNetwork::new()).await;
+    let mut delivery = alice.post(post());
+    // The acknowledgement is here before anybody asks.
+    while delivery.state() != (DeliveryState::Acknowledged { by: 1 }) {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    within(delivery.sent()).await.unwrap();
+    assert_eq!(within(delivery.changed()).await, Some(DeliveryState::Acknowledged { by: 1 }));
+    assert_eq!(within(delivery.changed()).await, None);
 }
 
 #[tokio::test(start_paused = true)]
@@ -153,7 +166,7 @@ async fn a_post_can_be_given_up_before_the_node_has_seen_it() {
     let alice = start(&MemoryNetwork::new(), "alice");
     // The node may look at either first: once in two times at the wrong one.
     for _ in 0..64 {
-        let mut delivery = alice.post(post());
+        let delivery = alice.post(post());
         delivery.cancel();
         assert_eq!(within(delivery.sent()).await, Err(Undelivered::Cancelled));
     }
@@ -163,7 +176,7 @@ async fn a_post_can_be_given_up_before_the_node_has_seen_it() {
 async fn a_post_can_be_given_up_while_it_waits_and_while_it_is_worked_on() {
     let network = MemoryNetwork::new();
     let (alice, bob) = (start(&network, "alice"), start(&network, "bob"));
-    let mut waiting = alice.post(post());
+    let waiting = alice.post(post());
     waiting.cancel();
     assert_eq!(within(waiting.sent()).await, Err(Undelivered::Cancelled));
     connect(&alice, &bob).await;
@@ -206,7 +219,7 @@ async fn a_peer_that_does_not_want_the_topic_does_not_count() {
     choosy.node.bloom = Some(Bloom::of(Topic::new([0xff; 4])));
     let bob = whisper_net::start(choosy).unwrap();
     connect(&alice, &bob).await;
-    let mut delivery = alice.post(post());
+    let delivery = alice.post(post());
     tokio::time::sleep(Duration::from_secs(10)).await;
     assert_eq!(delivery.state(), DeliveryState::Waiting);
     bob.set_bloom(None).await.unwrap();

@@ -20,9 +20,10 @@ use whisper_core::pow::Rating;
 use super::PostId;
 use crate::entropy::NoEntropy;
 
-/// A post on its way. Dropped, it lets the post go on.
+/// A post on its way. Dropped, it lets the post go on. A clone follows the same post by itself.
 ///
 /// Awaiting it waits until a peer has it, or nobody will. [`Delivery::changed`] tells every step.
+#[derive(Clone)]
 #[must_use = "a post may fail, and only its delivery tells"]
 pub struct Delivery {
     id: PostId,
@@ -44,27 +45,23 @@ impl Delivery {
         self.state.borrow().clone()
     }
 
-    /// Waits for the next state; nothing once the last is reached. Quick changes may be skipped, the
-    /// last never is. Safe to cancel.
+    /// Waits for a state that this has not told yet; nothing once the last is told. Quick changes may
+    /// be skipped, the last never is. Safe to cancel.
     pub async fn changed(&mut self) -> Option<DeliveryState> {
         self.state.changed().await.ok()?;
         Some(self.state.borrow_and_update().clone())
     }
 
-    /// Waits until a peer has the envelope. Safe to cancel.
+    /// Waits until a peer has the envelope. [`Delivery::changed`] tells all states none the less. Safe
+    /// to cancel.
     ///
     /// # Errors
     /// [`Undelivered`] once no peer will ever have it.
-    pub async fn sent(&mut self) -> Result<(), Undelivered> {
-        loop {
-            if let Some(outcome) = self.state.borrow_and_update().outcome() {
-                return outcome;
-            }
-            if self.state.changed().await.is_err() {
-                let last = self.state.borrow().outcome();
-                return last.unwrap_or(Err(Undelivered::Failed(PostError::Closed)));
-            }
-        }
+    pub async fn sent(&self) -> Result<(), Undelivered> {
+        let mut state = self.state.clone();
+        let last = state.wait_for(|state| state.outcome().is_some()).await;
+        let outcome = last.ok().and_then(|state| state.outcome());
+        outcome.unwrap_or(Err(Undelivered::Failed(PostError::Closed)))
     }
 
     /// Gives the post up. An envelope that is in the pool already goes on; nothing calls it back.
@@ -77,7 +74,7 @@ impl IntoFuture for Delivery {
     type Output = Result<(), Undelivered>;
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
 
-    fn into_future(mut self) -> Self::IntoFuture {
+    fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move { self.sent().await })
     }
 }

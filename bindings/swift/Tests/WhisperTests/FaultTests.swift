@@ -202,7 +202,7 @@ private final class Faults {
         let delivery = try node.post(post: Post(recipient: .sharers(key: key), text: ""))
         try await waiting("Delivery.sent") { try await delivery.sent(cancel: $0) }
         try await waiting("Delivery.changed") { _ = try await delivery.changed(cancel: $0) }
-        try await fails("Delivery.give_up") { try await delivery.giveUp() }
+        try await fails("Delivery.give_up") { try delivery.giveUp() }
     }
 
     private func conversations(_ node: Node) async throws {
