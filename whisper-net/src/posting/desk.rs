@@ -129,6 +129,8 @@ impl Desk {
         let target = choice.target;
         let expected = expected(&self.miner, target).unwrap_or(Duration::MAX);
         if expected > order.parcel.patience {
+            // The machine may have been busy: the next post is judged by how it is then.
+            self.miner.measure();
             return Err(PostError::TooMuchWork { target, expected });
         }
         Ok(Some((draft, Plan { target, expected, left_out: choice.left_out })))
