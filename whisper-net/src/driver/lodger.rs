@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "without the ledger nobody moves in")]
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use whisper_core::peer::PeerId;
@@ -35,12 +36,19 @@ pub(crate) type Lodger = Box<dyn FnMut(News) -> Option<Duration> + Send>;
 pub(super) struct Lodging {
     lodger: Option<Lodger>,
     early: BTreeMap<PeerId, Vec<News>>,
+    /// The peers that the engine has met.
+    met: BTreeSet<PeerId>,
 }
 
 impl Lodging {
     /// Passes on news of a peer; how long to leave it unread, if that is asked for.
     pub(super) fn tell(&mut self, peer: PeerId, news: News) -> Option<Duration> {
         if let Some(lodger) = &mut self.lodger {
+            match news {
+                News::Connected(_) => self.met.insert(peer),
+                News::Disconnected(_) => self.met.remove(&peer),
+                News::Received { .. } | News::Written { .. } => false,
+            };
             return lodger(news);
         }
         match news {
@@ -60,19 +68,27 @@ impl Lodging {
         None
     }
 
-    /// Lets an engine in, and tells it what it has missed. Another one that was here before leaves.
-    pub(super) fn take_in(&mut self, mut lodger: Lodger) {
-        for news in std::mem::take(&mut self.early).into_values().flatten() {
-            lodger(news);
-        }
+    /// Lets an engine in, and tells it what it has missed. Another one that was here before leaves:
+    /// the peers that it has met are given back, since they greet once in a connection.
+    pub(super) fn take_in(&mut self, lodger: Lodger) -> BTreeSet<PeerId> {
+        let met = std::mem::take(&mut self.met);
         self.lodger = Some(lodger);
+        for (peer, early) in std::mem::take(&mut self.early) {
+            for news in early {
+                self.tell(peer, news);
+            }
+        }
+        met
     }
 }
 
 impl Driver {
     /// Lets a ledger share the connections of those peers that speak its protocol.
     pub(crate) fn take_in_ledger(&mut self, ledger: Lodger) {
-        self.ledger.take_in(ledger);
+        for peer in self.ledger.take_in(ledger) {
+            // Not for good: whoever dialled dials again, and greets the new one.
+            self.shell.transport.disconnect(peer, Goodbye::Quitting);
+        }
     }
 
     pub(crate) fn carry_out_for_ledger(&mut self, wishes: Vec<Wish>) {
@@ -117,6 +133,12 @@ mod tests {
         let heard: Vec<News> = heard.try_iter().collect();
         assert_eq!(heard.len(), EARLY_MAX);
         assert!(matches!(heard[..2], [News::Connected(_), News::Received { code: 0, .. }]));
-        assert_eq!(lodging.tell(stays, News::Connected(stays)), Some(Duration::from_secs(1)));
+        assert_eq!(
+            lodging.tell(stays, News::Written { peer: stays, bytes: 1 }),
+            Some(Duration::from_secs(1))
+        );
+        let met = |lodging: &mut Lodging| lodging.take_in(Box::new(|_| None));
+        assert_eq!(met(&mut lodging), BTreeSet::from([stays]), "the next has to meet it anew");
+        assert_eq!(met(&mut lodging), BTreeSet::new());
     }
 }

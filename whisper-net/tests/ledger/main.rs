@@ -193,6 +193,12 @@ async fn connections_outlive_a_ledger_that_has_not_begun_or_has_ended() {
         "it has nothing, and says so"
     );
     assert_eq!(connections(&one).await, first);
+
+    // One that takes the place of another meets the peers that were there.
+    let again = serve(&bare).await;
+    while_ago().await;
+    assert!(again.peers().await.unwrap().iter().all(|peer| peer.work.is_some()));
+    assert_eq!(again.peers().await.unwrap().len(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]
