@@ -25,7 +25,8 @@ pub struct Config {
     pub entropy: Entropy,
     /// How many threads search for nonces: half of the processors, at least one.
     pub mining_threads: NonZeroUsize,
-    /// How many messages, or events, may wait for a slow reader before it misses some.
+    /// How many messages, or events, may wait for a slow reader before it misses some. It misses some
+    /// as well once 4 MiB of them wait.
     pub backlog: usize,
     /// How long a shutdown may take to send what was posted.
     pub drain: Duration,

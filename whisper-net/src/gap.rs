@@ -10,9 +10,9 @@ use std::task::Context;
 use std::task::Poll;
 use std::task::Waker;
 
-/// A queue of at most `capacity` items that nobody has read.
+/// A queue of at most `capacity` items that nobody has read, and of some [`MAX_BYTES`].
 pub(crate) fn channel<T>(capacity: usize) -> (Feed<T>, Tap<T>) {
-    let state = State { items: VecDeque::new(), missed: 0, reader: None, closed: false };
+    let state = State { items: VecDeque::new(), bytes: 0, missed: 0, reader: None, closed: false };
     let shared = Arc::new(Shared { capacity, state: Mutex::new(state) });
     (Feed(Arc::clone(&shared)), Tap(shared))
 }
@@ -29,7 +29,9 @@ struct Shared<T> {
 }
 
 struct State<T> {
-    items: VecDeque<Next<T>>,
+    /// What waits, and how many bytes each holds.
+    items: VecDeque<(Next<T>, usize)>,
+    bytes: usize,
     /// Missed since the last item of the queue.
     missed: u64,
     reader: Option<Waker>,
@@ -47,16 +49,24 @@ pub(crate) enum Next<T> {
 impl<T> Feed<T> {
     /// Appends an item, or counts it as missed.
     pub(crate) fn push(&self, item: T) {
+        self.push_bytes(item, 0);
+    }
+
+    /// Appends an item that holds so many bytes, or counts it as missed. One always fits.
+    pub(crate) fn push_bytes(&self, item: T, bytes: usize) {
         let mut state = self.0.lock();
-        if state.items.len() >= self.0.capacity {
+        let total = state.bytes.saturating_add(bytes);
+        let is_heavy = total > MAX_BYTES && !state.items.is_empty();
+        if is_heavy || state.items.len() >= self.0.capacity {
             state.missed = state.missed.saturating_add(1);
             return;
         }
         match mem::take(&mut state.missed) {
             0 => (),
-            missed => state.items.push_back(Next::Gap(missed)),
+            missed => state.items.push_back((Next::Gap(missed), 0)),
         }
-        state.items.push_back(Next::Item(item));
+        state.items.push_back((Next::Item(item), bytes));
+        state.bytes = total;
         state.wake();
     }
 
@@ -77,7 +87,8 @@ impl<T> Tap<T> {
     /// The next item or gap; nothing after the last, once the other end is gone.
     pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Next<T>>> {
         let mut state = self.0.lock();
-        if let Some(next) = state.items.pop_front() {
+        if let Some((next, bytes)) = state.items.pop_front() {
+            state.bytes = state.bytes.saturating_sub(bytes);
             return Poll::Ready(Some(next));
         }
         match mem::take(&mut state.missed) {
@@ -122,6 +133,10 @@ impl<T> Drop for Tap<T> {
     }
 }
 
+/// Four thousand messages of a kilobyte: whoever sends large ones to somebody who does not read fills
+/// no memory.
+const MAX_BYTES: usize = 4 << 20;
+
 #[cfg(test)]
 mod tests {
     use std::future::poll_fn;
@@ -145,6 +160,24 @@ mod tests {
         assert_eq!(next(&mut tap).await, Some(Next::Gap(7)));
         drop(feed);
         assert_eq!(next(&mut tap).await, None);
+    }
+
+    #[tokio::test]
+    async fn what_waits_is_bounded_in_bytes_and_one_item_always_fits() {
+        let (feed, mut tap) = channel(100);
+        feed.push_bytes(1, MAX_BYTES + 1);
+        feed.push_bytes(2, 1);
+        assert_eq!(next(&mut tap).await, Some(Next::Item(1)));
+        assert_eq!(next(&mut tap).await, Some(Next::Gap(1)));
+        for item in 3..=6 {
+            feed.push_bytes(item, MAX_BYTES / 3);
+        }
+        for item in 3..=5 {
+            assert_eq!(next(&mut tap).await, Some(Next::Item(item)));
+        }
+        assert_eq!(next(&mut tap).await, Some(Next::Gap(1)));
+        feed.push_bytes(7, MAX_BYTES);
+        assert_eq!(next(&mut tap).await, Some(Next::Item(7)), "what was read weighs no more");
     }
 
     #[tokio::test]

@@ -110,7 +110,8 @@ impl Shell {
             node::Event::Admitted { envelope, .. } => {
                 self.totals.admitted += 1;
                 self.watchers.retain(|feed| !feed.is_closed());
-                self.watchers.iter().for_each(|feed| feed.push(Arc::clone(&envelope)));
+                let watchers = self.watchers.iter();
+                watchers.for_each(|feed| feed.push_bytes(Arc::clone(&envelope), envelope.size()));
                 self.arrivals.push(Arrival { envelope, direct: false });
             }
             node::Event::Direct { envelope, .. } => {

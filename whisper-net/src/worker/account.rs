@@ -132,7 +132,14 @@ impl Account {
         while let Some(output) = outputs.pop_front() {
             match output {
                 SessionOutput::Transmit(outgoing) => dispatches.extend(dispatch(outgoing, around)),
-                SessionOutput::Event(event) => self.events.push(event),
+                SessionOutput::Event(event) => {
+                    let bytes = if let SessionEvent::Message { data, .. } = &event {
+                        data.len()
+                    } else {
+                        0
+                    };
+                    self.events.push_bytes(event, bytes);
+                }
                 SessionOutput::LookBack(topics) => {
                     outputs.extend(topics.into_iter().flat_map(|t| self.look_back(t, around)));
                 }

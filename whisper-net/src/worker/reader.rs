@@ -207,7 +207,7 @@ impl Reader {
         }
         for id in &delivery.filters {
             if let Some(feed) = self.outlets.get(id) {
-                feed.push(Arc::clone(received));
+                feed.push_bytes(Arc::clone(received), received.message.payload().len());
             }
         }
     }
