@@ -172,7 +172,8 @@ impl Handle {
         Conversations::open(self, identity, SessionTtl::default()).await
     }
 
-    /// The stream of what happens around the node from now on.
+    /// The stream of what happens around the node from now on. It begins with the peers that are there:
+    /// whoever asks late misses none.
     ///
     /// # Errors
     /// [`Closed`] if the node has ended.

@@ -178,6 +178,7 @@ async fn the_last_handle_takes_the_node_with_it() {
     let mut messages = alice.subscribe(Filter::new(key())).await.unwrap();
     let mut events = alice.events().await.unwrap();
     let mut at_bob = bob.events().await.unwrap();
+    ready(&mut at_bob).await;
     let clone = alice.clone();
     drop(alice);
     assert!(clone.peers().await.is_ok());
@@ -186,6 +187,15 @@ async fn the_last_handle_takes_the_node_with_it() {
     while within(events.next()).await.is_some() {}
     assert!(messages.counts().await.is_err());
     assert!(matches!(within(at_bob.next()).await, Some(Event::Disconnected { .. })));
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_asks_late_for_events_is_told_of_the_peers_that_are_there() {
+    let (alice, _bob) = pair(&MemoryNetwork::new()).await;
+    let mut late = alice.events().await.unwrap();
+    let Some(Event::Connected { peer, facts }) = within(late.next()).await else { panic!() };
+    assert_eq!(facts.endpoint, "memory:bob");
+    assert_eq!(ready(&mut late).await, peer);
 }
 
 #[tokio::test(start_paused = true)]

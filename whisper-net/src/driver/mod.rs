@@ -347,7 +347,14 @@ impl Driver {
         self.shell.transport.disconnect(peer, Goodbye::Requested);
     }
 
+    /// Adds a listener, who is told first of the peers that are there.
     pub(crate) fn listen(&mut self, feed: Feed<Event>) {
+        for Peer { info, facts } in self.peers() {
+            feed.push(Event::Connected { peer: info.peer, facts });
+            if info.ready {
+                feed.push(Event::Ready(info.peer));
+            }
+        }
         self.shell.listen(feed);
     }
 
