@@ -174,7 +174,7 @@ class Faults(unittest.IsolatedAsyncioTestCase):
     async def deliveries(self, node, post):
         delivery = node.post(post)
         await self.waiting("Delivery.sent", delivery.sent)
-        await self.waiting("Delivery.changed", delivery.changed)
+        await self.waiting("Delivery.changed", lambda token: delivery.changed(cancel=token))
         await self.fails_once("Delivery.give_up", delivery.give_up)
 
     async def conversations(self, node):

@@ -103,7 +103,7 @@ class Engines(unittest.TestCase):
 class Nodes(unittest.IsolatedAsyncioTestCase):
     async def asyncSetUp(self):
         self.server = await Node.start(NodeConfig(listen="127.0.0.1:0"))
-        self.phone = await Node.start(NodeConfig(peers=[self.server.address()]))
+        self.phone = await Node.start(NodeConfig(peers=[self.server.address()], ledger=True))
         await self.ready(self.phone)
 
     async def asyncTearDown(self):

@@ -17,6 +17,9 @@ use crate::runtime;
 
 /// The conversations of one identity, and its contacts: those whose invitations are accepted without
 /// a question. All of it lives in memory; let go of, its keys are wiped, without a word to anybody.
+///
+/// What is asked for is carried out, also if the caller gives up waiting: a message that is sent again
+/// then is there twice.
 #[derive(uniffi::Object)]
 pub struct Conversations {
     talk: net::Conversations,

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Mutex;
 use whisper_core::peer::PeerId;
 use whisper_net as net;
 
@@ -14,11 +13,7 @@ use crate::runtime;
 
 /// A post on its way. Let go of, it goes on.
 #[derive(Debug, uniffi::Object)]
-pub struct Delivery {
-    post: net::Delivery,
-    /// What has told its states so far; locked for as long as somebody waits for the next.
-    steps: Arc<Mutex<net::Delivery>>,
-}
+pub struct Delivery(net::Delivery);
 
 /// How far a post is. More states may come.
 #[derive(Clone, Debug, PartialEq, uniffi::Enum)]
@@ -69,42 +64,45 @@ pub enum DeliveryState {
 impl Delivery {
     /// How far it is.
     pub fn state(&self) -> DeliveryState {
-        self.post.state().into()
+        self.0.state().into()
     }
 
-    /// Waits for a state that was not told yet; nothing once the last is told. Quick changes may be
-    /// skipped, the last never is.
-    #[uniffi::method(default(cancel = None))]
+    /// Waits until its state is another than the one that is known, and tells it; nothing if that was
+    /// the last. Quick changes may be skipped, the last never is.
+    #[uniffi::method(default(known = None, cancel = None))]
     pub async fn changed(
         &self,
+        known: Option<DeliveryState>,
         cancel: Option<Arc<CancelToken>>,
     ) -> Result<Option<DeliveryState>, WhisperError> {
         faults::enter("Delivery.changed");
-        let steps = Arc::clone(&self.steps);
-        let changed = async move { Ok(steps.lock().await.changed().await) };
-        Ok(runtime::run(cancel, changed).await?.map(Into::into))
+        let post = self.0.clone();
+        runtime::run(cancel, async move {
+            let is_new = |state: &net::DeliveryState| known != Some(state.clone().into());
+            Ok(post.until(is_new).await.map(Into::into))
+        })
+        .await
     }
 
     /// Waits until a peer has it, or nobody will. Given up, the post goes on.
     #[uniffi::method(default(cancel = None))]
     pub async fn sent(&self, cancel: Option<Arc<CancelToken>>) -> Result<(), WhisperError> {
         faults::enter("Delivery.sent");
-        let post = self.post.clone();
+        let post = self.0.clone();
         runtime::run(cancel, async move { Ok(post.sent().await?) }).await
     }
 
     /// Gives the post up. An envelope that peers may have goes on; nothing calls it back.
     pub fn give_up(&self) -> Result<(), WhisperError> {
         faults::enter("Delivery.give_up");
-        self.post.cancel();
+        self.0.cancel();
         Ok(())
     }
 }
 
 impl Delivery {
     pub(crate) fn of(post: net::Delivery) -> Arc<Self> {
-        let steps = Arc::new(Mutex::new(post.clone()));
-        Arc::new(Self { post, steps })
+        Arc::new(Self(post))
     }
 }
 

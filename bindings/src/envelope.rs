@@ -144,7 +144,7 @@ impl Draft {
                     .take_while(|_| !flag.load(Ordering::Relaxed))
                     .find_map(|s| search.find(s, work))
             });
-            let nonce = mining.await.ok().flatten().ok_or(WhisperError::Cancelled)?;
+            let nonce = runtime::joined(mining.await)?.ok_or(WhisperError::Cancelled)?;
             Ok(Envelope::of(draft.seal(nonce)))
         })
         .await

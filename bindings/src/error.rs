@@ -60,7 +60,8 @@ pub enum WhisperError {
     /// The system gives no randomness. Nothing was done.
     #[error("the system gives no randomness; nothing was done")]
     NoEntropy,
-    /// An envelope that this node does not take, or a post that no peer would.
+    /// An envelope that this node does not take, a post that no peer would, or a ledger that the node is
+    /// not set for.
     #[error("{reason}")]
     Refused {
         /// Why, and what helps.
@@ -136,7 +137,8 @@ impl WhisperError {
         }
     }
 
-    /// Whether the same call may succeed later, with nothing changed.
+    /// Whether it may go well later, with nothing changed: a call that is made again, or what is posted
+    /// or sent again. What has expired stays so: asking the same delivery again changes nothing.
     pub fn is_retryable(&self) -> bool {
         matches!(self, Self::NoEntropy | Self::Expired | Self::Unavailable { .. })
     }
@@ -296,7 +298,6 @@ impl From<ConversationError> for WhisperError {
         match error {
             ConversationError::NoEntropy(error) => error.into(),
             ConversationError::Session(error) => error.into(),
-            ConversationError::Ended => Self::ended("the conversation"),
             ConversationError::Closed(error) => error.into(),
             other => Self::Conversation { reason: other.to_string() },
         }
@@ -307,6 +308,9 @@ impl From<StartError> for WhisperError {
     fn from(error: StartError) -> Self {
         match error {
             StartError::NoEntropy(error) => error.into(),
+            StartError::Dial { source: DialError::Malformed, .. } => {
+                Self::malformed("an address", error)
+            }
             other => Self::io(other),
         }
     }
@@ -331,6 +335,8 @@ impl From<DialError> for WhisperError {
     fn from(error: DialError) -> Self {
         match error {
             DialError::Malformed => Self::malformed("an address", error),
+            // RLPx opens connections for as long as the node runs.
+            DialError::Unsupported => Self::ended("the node"),
             other => Self::io(other),
         }
     }
@@ -357,7 +363,7 @@ impl From<ProofError> for WhisperError {
 impl From<LightError> for WhisperError {
     fn from(error: LightError) -> Self {
         match error {
-            LightError::Closed(error) => error.into(),
+            LightError::Closed(_) => Self::ended("the ledger"),
             other => Self::Unproven { reason: other.to_string() },
         }
     }
@@ -366,7 +372,7 @@ impl From<LightError> for WhisperError {
 impl From<QuestionError> for WhisperError {
     fn from(error: QuestionError) -> Self {
         match error {
-            QuestionError::Closed(error) => error.into(),
+            QuestionError::Closed(_) => Self::ended("the ledger"),
             other => Self::unavailable(other),
         }
     }

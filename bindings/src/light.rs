@@ -23,7 +23,8 @@ use crate::ledger::anchor_of;
 use crate::runtime;
 
 /// A ledger that is followed by its headers. It trusts the chain with the most work not to lie about
-/// the directory: pin keys that were seen. Let go of, it ends.
+/// the directory: pin keys that were seen. It ends with its node, when nobody holds it any more, and when
+/// the node is told to follow another one.
 #[derive(uniffi::Object)]
 pub struct LightLedger {
     ledger: ledger::LightLedger,
@@ -68,14 +69,15 @@ impl LightLedger {
     pub async fn tip(&self) -> Result<Header, WhisperError> {
         faults::enter("LightLedger.tip");
         let ledger = self.ledger.clone();
-        runtime::run(None, async move { Ok(ledger.tip().await?.into()) }).await
+        runtime::run(None, async move { Ok(ledger.tip().await.map_err(ended)?.into()) }).await
     }
 
     /// The header at this height; nothing if there is none, or it was forgotten.
     pub async fn at(&self, height: u32) -> Result<Option<Header>, WhisperError> {
         faults::enter("LightLedger.at");
         let ledger = self.ledger.clone();
-        runtime::run(None, async move { Ok(ledger.at(height).await?.map(Into::into)) }).await
+        let header = async move { Ok(ledger.at(height).await.map_err(ended)?.map(Into::into)) };
+        runtime::run(None, header).await
     }
 
     /// Asks peers what stands under a handle, and checks what they prove.
@@ -115,11 +117,11 @@ impl LightLedger {
     pub async fn anchor(&self) -> Result<Option<Vec<u8>>, WhisperError> {
         faults::enter("LightLedger.anchor");
         let ledger = self.ledger.clone();
-        let anchor = async move { Ok(ledger.anchor().await?.map(|anchor| anchor.encode())) };
+        let anchor = async move { Ok(ledger.anchor().await.map_err(ended)?.map(|a| a.encode())) };
         runtime::run(None, anchor).await
     }
 
-    /// The event that is not acknowledged yet, or the next one; nothing once the node has ended.
+    /// The event that is not acknowledged yet, or the next one; nothing once the ledger has ended.
     #[uniffi::method(default(cancel = None))]
     pub async fn next_event(
         &self,
@@ -138,6 +140,11 @@ impl LightLedger {
         self.events.acknowledge(number);
         Ok(())
     }
+}
+
+/// Not the node: it may go on.
+fn ended(_: net::Closed) -> WhisperError {
+    WhisperError::ended("the ledger")
 }
 
 impl LightLedger {

@@ -31,10 +31,12 @@ use crate::message::Recipient;
 use crate::runtime;
 use crate::subscription::Subscription;
 
-/// A node that runs. Let go of, it ends at once; `shutdown` sends first what was posted.
+/// A node that runs until `shutdown`, which sends first what was posted. It ends as well, at once, when
+/// nobody holds it any more: neither itself, nor its conversations, its ledger or a call on them.
 #[derive(uniffi::Object)]
 pub struct Node {
     handle: net::Handle,
+    ledger: bool,
     events: Arc<Inflight<net::Events>>,
 }
 
@@ -169,12 +171,12 @@ impl Node {
         faults::enter("Node.start");
         runtime::run(None, async move {
             let transport = RlpxTransport::bind(config.rlpx()?).await?;
-            let dial = config.peers.clone();
+            let (dial, ledger) = (config.peers.clone(), config.ledger);
             let node = engine::relay(config.light, config.min_rating, config.pool_mib)?;
             let config = net::Config { dial, node, ..net::Config::new(transport) };
             let handle = net::start(config)?;
             let events = Arc::new(Inflight::new(handle.events().await?));
-            Ok(Arc::new(Self { handle, events }))
+            Ok(Arc::new(Self { handle, ledger, events }))
         })
         .await
     }
@@ -184,7 +186,7 @@ impl Node {
         self.handle.local_address().map(str::to_owned)
     }
 
-    /// Stays connected to an address, an `enode` URL.
+    /// Stays connected to an address, an `enode` URL. Given up, it may do so none the less.
     pub async fn dial(&self, address: String) -> Result<(), WhisperError> {
         faults::enter("Node.dial");
         let handle = self.handle.clone();
@@ -228,7 +230,7 @@ impl Node {
     }
 
     /// Follows the headers of a ledger, from an anchor if there is one, and asks peers for proofs. The
-    /// node must be set to `ledger`.
+    /// node must be set to `ledger`. It follows one: what was followed before ends.
     #[uniffi::method(default(anchor = None))]
     pub async fn follow_ledger(
         &self,
@@ -236,6 +238,10 @@ impl Node {
         anchor: Option<Vec<u8>>,
     ) -> Result<Arc<LightLedger>, WhisperError> {
         faults::enter("Node.follow_ledger");
+        if !self.ledger {
+            let reason = "this node has no ledger; start it with `ledger` in its settings";
+            return Err(WhisperError::Refused { reason: reason.to_owned() });
+        }
         let handle = self.handle.clone();
         runtime::run(None, LightLedger::follow(handle, network, anchor)).await
     }
@@ -261,31 +267,28 @@ impl Node {
     }
 
     /// Ends all connections and makes none until `resume`: for an app that goes to the background.
-    /// Conversations and what waits to be sent stay.
+    /// Conversations and what waits to be sent stay. Given up, it is done none the less.
     pub async fn suspend(&self) -> Result<(), WhisperError> {
         faults::enter("Node.suspend");
         let handle = self.handle.clone();
         runtime::run(None, async move { Ok(handle.set_suspended(true).await?) }).await
     }
 
-    /// Connects again after `suspend`, at once.
+    /// Connects again after `suspend`, at once. Given up, it is done none the less.
     pub async fn resume(&self) -> Result<(), WhisperError> {
         faults::enter("Node.resume");
         let handle = self.handle.clone();
         runtime::run(None, async move { Ok(handle.set_suspended(false).await?) }).await
     }
 
-    /// Ends the node once what was posted is sent, after 5 seconds at the latest. Given up, the
-    /// shutdown goes on.
+    /// Ends the node once what was posted is sent, after 5 seconds at the latest; what no peer takes
+    /// fails at once. Given up, even before it has begun, the shutdown goes on.
     #[uniffi::method(default(cancel = None))]
     pub async fn shutdown(&self, cancel: Option<Arc<CancelToken>>) -> Result<(), WhisperError> {
         faults::enter("Node.shutdown");
         let handle = self.handle.clone();
-        runtime::run(cancel, async move {
-            handle.shutdown().await;
-            Ok(())
-        })
-        .await
+        let ending = runtime::go_on(async move { handle.shutdown().await })?;
+        runtime::run(cancel, async move { runtime::joined(ending.await) }).await
     }
 }
 

@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering;
 
 use tokio::runtime::Builder;
 use tokio::runtime::Runtime;
+use tokio::task::JoinError;
 use tokio::task::JoinHandle;
 
 use crate::cancel::CancelToken;
@@ -35,14 +36,23 @@ pub(crate) async fn run<T: Send + 'static>(
             outcome = job => outcome,
         }
     }));
-    match (&mut task.0).await {
-        Ok(outcome) => outcome,
-        // A defect goes on to the caller, who gets it as an exception.
-        Err(error) => match error.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            Err(_) => Err(WhisperError::Cancelled),
-        },
+    joined((&mut task.0).await)?
+}
+
+/// What a task has come to. A defect goes on to the caller, who gets it as an exception.
+pub(crate) fn joined<T>(outcome: Result<T, JoinError>) -> Result<T, WhisperError> {
+    match outcome.map_err(JoinError::try_into_panic) {
+        Ok(value) => Ok(value),
+        Err(Ok(panic)) => std::panic::resume_unwind(panic),
+        Err(Err(_)) => Err(WhisperError::Cancelled),
     }
+}
+
+/// Begins a job that goes on whether or not anybody waits for it.
+pub(crate) fn go_on<T: Send + 'static>(
+    job: impl Future<Output = T> + Send + 'static,
+) -> Result<JoinHandle<T>, WhisperError> {
+    Ok(RUNTIME.as_ref().map_err(Clone::clone)?.spawn(job))
 }
 
 /// Enters the runtime, for what spawns by itself.

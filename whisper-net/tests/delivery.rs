@@ -47,17 +47,11 @@ fn endless() -> Post {
 }
 
 /// Waits for a state.
-async fn until(delivery: &mut Delivery, wanted: impl Fn(&DeliveryState) -> bool) -> DeliveryState {
-    loop {
-        let state = delivery.state();
-        if wanted(&state) {
-            return state;
-        }
-        within(delivery.changed()).await.expect("it comes to that state");
-    }
+async fn until(delivery: &Delivery, wanted: impl Fn(&DeliveryState) -> bool) -> DeliveryState {
+    within(delivery.until(wanted)).await.expect("it comes to that state")
 }
 
-async fn working(delivery: &mut Delivery) -> (Rating, Duration, Duration, usize) {
+async fn working(delivery: &Delivery) -> (Rating, Duration, Duration, usize) {
     match until(delivery, |state| matches!(state, DeliveryState::Working { .. })).await {
         DeliveryState::Working { target, expected, likely, left_out } => {
             (target, expected, likely, left_out.len())
@@ -88,7 +82,7 @@ async fn a_post_waits_for_a_peer_and_leaves_with_it() {
 async fn a_peer_that_acknowledges_is_heard() {
     let (alice, _bob) = pair(&MemoryNetwork::new()).await;
     let mut delivery = alice.post(post());
-    until(&mut delivery, |state| *state == DeliveryState::Acknowledged { by: 1 }).await;
+    until(&delivery, |state| *state == DeliveryState::Acknowledged { by: 1 }).await;
     // The envelope dies in the pool, and the delivery has nothing more to tell.
     while within(delivery.changed()).await.is_some() {}
     assert_eq!(delivery.state(), DeliveryState::Acknowledged { by: 1 });
@@ -115,8 +109,8 @@ async fn a_peer_whose_clock_is_late_refuses() {
     late.clock = Clock::paused_from(ORIGIN.saturating_sub(Duration::from_secs(100)));
     let bob = whisper_net::start(late).unwrap();
     connect(&alice, &bob).await;
-    let mut delivery = alice.post(post());
-    until(&mut delivery, |state| *state == DeliveryState::Refused { by: 1 }).await;
+    let delivery = alice.post(post());
+    until(&delivery, |state| *state == DeliveryState::Refused { by: 1 }).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -131,11 +125,11 @@ async fn one_that_demands_too_much_does_not_stop_the_others() {
         connect(&alice, &peers[peers.len() - 1]).await;
     }
     // A tenth of a second of work: what is done at once may never be seen to be worked on.
-    let mut delivery = alice.post(Post { ttl: Duration::from_secs(100_000), ..post() });
-    let (target, expected, likely, left_out) = working(&mut delivery).await;
+    let delivery = alice.post(Post { ttl: Duration::from_secs(100_000), ..post() });
+    let (target, expected, likely, left_out) = working(&delivery).await;
     assert_eq!((target, left_out), (rating(0.002), 1));
     assert!(likely > expected * 2 && likely < expected * 4);
-    until(&mut delivery, |state| *state == DeliveryState::Acknowledged { by: 2 }).await;
+    until(&delivery, |state| *state == DeliveryState::Acknowledged { by: 2 }).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -180,8 +174,8 @@ async fn a_post_can_be_given_up_while_it_waits_and_while_it_is_worked_on() {
     waiting.cancel();
     assert_eq!(within(waiting.sent()).await, Err(Undelivered::Cancelled));
     connect(&alice, &bob).await;
-    let mut worked_on = alice.post(endless());
-    working(&mut worked_on).await;
+    let worked_on = alice.post(endless());
+    working(&worked_on).await;
     worked_on.cancel();
     assert_eq!(within(worked_on.sent()).await, Err(Undelivered::Cancelled));
     within(alice.post(post())).await.unwrap();
@@ -203,10 +197,11 @@ async fn an_envelope_that_no_peer_takes_expires() {
     let mut events = alice.events().await.unwrap();
     alice.dial("memory:bob").await.unwrap();
     let peer = ready(&mut events).await;
-    let mut delivery = alice.post(hard());
-    working(&mut delivery).await;
+    // Long enough for the peer to go first.
+    let delivery = alice.post(Post { target: Some(rating(60.0)), ..hard() });
+    working(&delivery).await;
     alice.disconnect(peer).await.unwrap();
-    until(&mut delivery, |state| *state == DeliveryState::Published).await;
+    until(&delivery, |state| *state == DeliveryState::Published).await;
     assert_eq!(within(delivery).await, Err(Undelivered::Expired));
     drop(bob);
 }

@@ -73,9 +73,12 @@ impl State {
 
     /// As a step, and what time asks of conversations.
     pub(super) fn tick(&mut self, now: Timestamp) -> Result<Vec<Output>, WhisperError> {
-        let mut outputs = self.step(now, Input::Timeout)?;
-        if self.talk.is_some() {
-            outputs.extend(self.talk(now, |sessions, mut rng| Ok(sessions.tick(now, &mut rng)))?);
+        let mut rng = Entropy::os().rng()?;
+        let asked: Vec<node::Output> = self.node.handle(now, Input::Timeout).collect();
+        let mut outputs = self.read(now, asked, &mut rng);
+        if let Some(talk) = &mut self.talk {
+            let due = talk.sessions.tick(now, &mut rng);
+            outputs.extend(talk.carry_out(now, due, &self.node, &mut rng));
         }
         Ok(outputs)
     }

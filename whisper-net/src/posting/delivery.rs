@@ -52,15 +52,21 @@ impl Delivery {
         Some(self.state.borrow_and_update().clone())
     }
 
-    /// Waits until a peer has the envelope. [`Delivery::changed`] tells all states none the less. Safe
-    /// to cancel.
+    /// Waits until its state is one that is `wanted`; nothing once the last is reached and is not.
+    /// [`Delivery::changed`] tells all states none the less. Safe to cancel.
+    pub async fn until(&self, wanted: impl FnMut(&DeliveryState) -> bool) -> Option<DeliveryState> {
+        let mut state = self.state.clone();
+        let reached = state.wait_for(wanted).await.ok()?;
+        Some(reached.clone())
+    }
+
+    /// Waits until a peer has the envelope, as [`Delivery::until`] does. Safe to cancel.
     ///
     /// # Errors
     /// [`Undelivered`] once no peer will ever have it.
     pub async fn sent(&self) -> Result<(), Undelivered> {
-        let mut state = self.state.clone();
-        let last = state.wait_for(|state| state.outcome().is_some()).await;
-        let outcome = last.ok().and_then(|state| state.outcome());
+        let state = self.until(|state| state.outcome().is_some()).await;
+        let outcome = state.and_then(|state| state.outcome());
         outcome.unwrap_or(Err(Undelivered::Failed(PostError::Closed)))
     }
 

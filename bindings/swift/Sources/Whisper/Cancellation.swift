@@ -10,8 +10,8 @@ extension Node {
         try await withCancellation { try await self.nextEvent(cancel: $0) }
     }
 
-    /// Ends the node once what was posted is sent, after 5 seconds at the latest. Cancelled, the
-    /// shutdown goes on.
+    /// Ends the node once what was posted is sent, after 5 seconds at the latest; what no peer takes
+    /// fails at once. Cancelled, even before it has begun, the shutdown goes on.
     public func shutdown() async throws {
         try await withCancellation { try await self.shutdown(cancel: $0) }
     }
@@ -34,7 +34,7 @@ extension Subscription {
 }
 
 extension LightLedger {
-    /// The event that is not acknowledged yet, or the next one; nothing once the node has ended.
+    /// The event that is not acknowledged yet, or the next one; nothing once the ledger has ended.
     /// ``events`` is easier to read from.
     public func nextEvent() async throws -> NumberedLedgerEvent? {
         try await withCancellation { try await self.nextEvent(cancel: $0) }
@@ -54,10 +54,10 @@ extension LightLedger {
 }
 
 extension Delivery {
-    /// Waits for the next state; nothing once the last is reached. Quick changes may be skipped, the
-    /// last never is.
-    public func changed() async throws -> DeliveryState? {
-        try await withCancellation { try await self.changed(cancel: $0) }
+    /// Waits until its state is another than the one that is known, and tells it; nothing if that was
+    /// the last. ``states`` is easier to read from.
+    public func changed(known: DeliveryState? = nil) async throws -> DeliveryState? {
+        try await withCancellation { try await self.changed(known: known, cancel: $0) }
     }
 
     /// Waits until a peer has it, or nobody will. Cancelled, the post goes on.

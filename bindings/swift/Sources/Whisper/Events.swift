@@ -40,6 +40,43 @@ public struct Events<Event: Sendable>: AsyncSequence, Sendable {
     }
 }
 
+extension Delivery {
+    /// How far the post is, from where it stands up to the last state. Quick changes may be skipped, the
+    /// last never is. Each loop gets them all; a cancelled task leaves it with `CancellationError`.
+    public var states: DeliveryStates {
+        DeliveryStates(delivery: self)
+    }
+}
+
+/// How far a post is, state by state.
+public struct DeliveryStates: AsyncSequence, Sendable {
+    public typealias Element = DeliveryState
+
+    let delivery: Delivery
+
+    /// Begins with the present state.
+    public func makeAsyncIterator() -> Iterator {
+        Iterator(delivery: delivery)
+    }
+
+    /// Remembers what it has handed out.
+    public struct Iterator: AsyncIteratorProtocol, Sendable {
+        let delivery: Delivery
+        private var known: DeliveryState?
+
+        init(delivery: Delivery) {
+            self.delivery = delivery
+        }
+
+        /// Waits for a state that it has not handed out; nothing after the last.
+        public mutating func next() async throws -> DeliveryState? {
+            guard let state = try await delivery.changed(known: known) else { return nil }
+            known = state
+            return state
+        }
+    }
+}
+
 extension Node {
     /// What happens around this node.
     public var events: Events<NodeEvent> {

@@ -53,9 +53,11 @@ extension Engine {
 
 extension SymmetricKey {
     /// The key that go-ethereum makes of a password. That takes milliseconds, for whoever guesses as
-    /// well: take a long one.
+    /// well: take a long one. The text itself cannot be wiped: who has the bytes lends those.
     public static func fromPassword(password: String) throws -> SymmetricKey {
-        try fromPassword(password: Data(password.utf8))
+        var bytes = Data(password.utf8)
+        defer { bytes.resetBytes(in: bytes.startIndex..<bytes.endIndex) }
+        return try fromPassword(password: bytes)
     }
 }
 

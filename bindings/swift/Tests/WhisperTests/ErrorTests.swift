@@ -138,12 +138,12 @@ struct ErrorTests {
         }
     }
 
-    /// What becomes of the shortest life there is, and seconds of work, without a peer.
+    /// What becomes of the shortest life there is, and some work, without a peer.
     private func expired(_ node: Node) async throws -> WhisperError? {
         let recipient = try Recipient.sharers(key: .generate())
-        let post = Post(recipient: recipient, text: "x", ttl: 10, target: 500, patience: 3_600)
+        let post = Post(recipient: recipient, text: "x", ttl: 10, target: 100, patience: 3_600)
         let delivery = try node.post(post: post)
-        _ = try await within { try await delivery.changed() }
+        _ = try await within { try await delivery.states.first { $0 != .waiting } }
         try await node.suspend()
         do {
             try await within { try await delivery.sent() }

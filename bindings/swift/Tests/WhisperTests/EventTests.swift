@@ -128,7 +128,7 @@ struct EventTests {
             ("subscription", { _ = try await found.nextEvent() }),
             ("ledger", { while try await ledger.nextEvent().map({ try ledger.acknowledge(number: $0.number) }) != nil {} }),
             ("delivery", { try await waiting.sent() }),
-            ("changes", { while try await waiting.changed() != nil {} }),
+            ("changes", { for try await _ in waiting.states {} }),
             ("invitation", { try await invitation.sent() }),
         ]
         for (name, call) in calls {

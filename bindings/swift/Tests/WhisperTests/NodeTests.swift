@@ -32,13 +32,39 @@ struct NodeTests {
         let delivery = try nodes.dialer.post(
             post: Post(recipient: .holder(key: identity.publicKey()), text: "x"))
         let taken = try await within {
-            while let state = try await delivery.changed() {
-                if state == .acknowledged(peers: 1) { return true }
-            }
+            for try await state in delivery.states where state == .acknowledged(peers: 1) { return true }
             return false
         }
         #expect(taken)
         try await nodes.shutdown()
+    }
+
+    @Test func whoFollowsAPostGetsAllStatesAndDoesNotHoldItUp() async throws {
+        let node = try await Node.start(config: NodeConfig())
+        let delivery = try node.post(post: Post(recipient: .sharers(key: .generate()), text: "x"))
+        let followed = (0..<2).map { _ in
+            Task { try await delivery.states.reduce(into: []) { $0.append($1) } }
+        }
+        #expect(try await delivery.states.first { _ in true } == .waiting)
+        try await eventually { runningJobs() == 2 }
+        try delivery.giveUp()
+        for states in followed {
+            #expect(try await within { try await states.value }.last == .cancelled)
+        }
+        try await node.shutdown()
+    }
+
+    @Test func aShutdownInATaskThatWasCancelledGoesOn() async throws {
+        let node = try await Node.start(config: NodeConfig())
+        let task = Task {
+            while !Task.isCancelled { await Task.yield() }
+            try await node.shutdown()
+        }
+        task.cancel()
+        let result = await task.result
+        #expect(throws: CancellationError.self) { try result.get() }
+        try await within { for try await _ in node.events {} }
+        #expect(await failure { try await node.peers() } == .Ended(what: "the node"))
     }
 
     @Test func twoPeopleTalkBothWaysAndHangUp() async throws {

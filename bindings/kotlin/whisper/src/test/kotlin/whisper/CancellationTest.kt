@@ -7,6 +7,7 @@ import kotlinx.coroutines.Job
 import kotlinx.coroutines.async
 import kotlinx.coroutines.cancelAndJoin
 import kotlinx.coroutines.coroutineScope
+import kotlinx.coroutines.flow.collect
 import kotlinx.coroutines.launch
 import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertFalse
@@ -38,7 +39,8 @@ class CancellationTest {
         easyNode().use { node ->
             val delivery = node.post(Post(toSomebody(), ByteArray(1)))
             assertFreed { delivery.sent() }
-            assertFreed { while (true) delivery.changed() }
+            assertFreed { delivery.changed(delivery.state()) }
+            assertFreed { delivery.states().collect() }
             val talks = node.converse(Identity.generate())
             val sent = talks.invite(Identity.generate().publicKey(), "hello")
             assertFreed { sent.sent() }

@@ -19,7 +19,7 @@ class ConcurrencyTest {
     fun `eight threads of ten thousand calls each end, and nothing is lost`() {
         val threads = Executors.newFixedThreadPool(THREADS)
         val crowd = Crowd()
-        val done = threads.invokeAll(List(THREADS) { Callable { crowd.call(CALLS) } }, 100, TimeUnit.SECONDS)
+        val done = threads.invokeAll(List(THREADS) { Callable { crowd.call(CALLS) } }, 300, TimeUnit.SECONDS)
         threads.shutdown()
         assertEquals(THREADS * CALLS, done.sumOf { it.get() })
         // Each filter got a number of its own, and was taken out once.

@@ -3,9 +3,11 @@ package whisper
 import java.io.File
 import java.time.Duration
 import java.time.Instant
-import kotlinx.coroutines.CoroutineStart
+import java.util.concurrent.atomic.AtomicInteger
 import kotlinx.coroutines.async
+import kotlinx.coroutines.awaitAll
 import kotlinx.coroutines.flow.first
+import kotlinx.coroutines.flow.onEach
 import kotlinx.coroutines.flow.toList
 import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertFalse
@@ -103,11 +105,11 @@ class ErrorsTest {
         }
     }
 
-    /** What becomes of the shortest life there is, and seconds of work, without a peer. */
+    /** What becomes of the shortest life there is, and some work, without a peer. */
     private suspend fun expired(node: Node): Expired? {
         val post = Post(
             toSomebody(), ByteArray(1),
-            ttl = Duration.ofSeconds(10), target = 500.0, patience = Duration.ofHours(1),
+            ttl = Duration.ofSeconds(10), target = 100.0, patience = Duration.ofHours(1),
         )
         val delivery = node.post(post)
         delivery.states().first { it != DeliveryState.Waiting }
@@ -136,10 +138,14 @@ class ErrorsTest {
         easyNode().use { node ->
             val delivery = node.post(Post(toSomebody(), ByteArray(1)))
             assertEquals(DeliveryState.Waiting, delivery.state())
-            val states = async(start = CoroutineStart.UNDISPATCHED) { delivery.states().toList() }
-            eventually { runningJobs() == 1uL }
+            val begun = AtomicInteger()
+            val followed = List(2) {
+                async { delivery.states().onEach { begun.incrementAndGet() }.toList() }
+            }
+            eventually { begun.get() == 2 && runningJobs() == 2uL }
             delivery.giveUp()
-            assertEquals(listOf<DeliveryState>(DeliveryState.Cancelled), states.await())
+            val all = listOf<DeliveryState>(DeliveryState.Waiting, DeliveryState.Cancelled)
+            assertEquals(listOf(all, all), followed.awaitAll())
             assertEquals(DeliveryState.Cancelled, delivery.state())
         }
     }
@@ -150,6 +156,7 @@ class ErrorsTest {
         val talks = node.converse(Identity.generate())
         node.shutdown()
         assertText("the node has ended", refusal<Ended> { node.peers() })
+        assertText("the node has ended", refusal<Ended> { node.dial(ADDRESS) })
         assertText("ended", refusal<Ended> { talks.contacts() })
         assertText("the node has ended", refusal<Ended> { node.post(Post(toSomebody(), ByteArray(1))).sent() })
     }
@@ -160,6 +167,26 @@ class ErrorsTest {
             val ledger = node.followLedger(LedgerNetwork.REGTEST)
             val error = refusal<Unavailable> { ledger.lookUp("alice") }
             assertTrue(error.isRetryable())
+        }
+    }
+
+    @Test
+    fun `a node that is not set for a ledger follows none`() = bounded {
+        easyNode().use { node ->
+            val error = refusal<Refused> { node.followLedger(LedgerNetwork.REGTEST) }
+            assertText("settings", error)
+        }
+    }
+
+    @Test
+    fun `a ledger ends when another is followed, and the node goes on`() = bounded {
+        easyNode(ledger = true).use { node ->
+            val older = node.followLedger(LedgerNetwork.REGTEST)
+            val newer = node.followLedger(LedgerNetwork.REGTEST)
+            assertText("the ledger has ended", refusal<Ended> { older.tip() })
+            assertText("the ledger has ended", refusal<Ended> { older.lookUp("alice") })
+            assertEquals(0u, newer.tip().height)
+            assertEquals(listOf<Peer>(), node.peers())
         }
     }
 
@@ -181,6 +208,7 @@ class ErrorsTest {
         }
         refusal<Malformed> { Node.start(NodeConfig(listen = "nowhere")) }
         refusal<Malformed> { easyNode().use { it.dial("enode://nobody") } }
+        refusal<Malformed> { Node.start(NodeConfig(peers = listOf("enode://nobody"))) }
         refusal<Io> { Identity.fromFile(File(repository, "no/such/folder/key").path) }
     }
 
@@ -205,6 +233,9 @@ class ErrorsTest {
 
     private fun toSomebody() = Recipient.Holder(Identity.generate().publicKey())
 }
+
+/** Where nobody listens. */
+private val ADDRESS = "enode://${Identity.generate().publicKey().hex.drop(2)}@127.0.0.1:1"
 
 /** Every kind of error that the library has. */
 internal fun variants(): Set<Class<*>> =

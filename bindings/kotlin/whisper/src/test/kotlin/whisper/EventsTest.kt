@@ -6,6 +6,7 @@ import kotlinx.coroutines.awaitCancellation
 import kotlinx.coroutines.cancelAndJoin
 import kotlinx.coroutines.flow.Flow
 import kotlinx.coroutines.flow.first
+import kotlinx.coroutines.flow.onEach
 import kotlinx.coroutines.flow.take
 import kotlinx.coroutines.flow.toList
 import kotlinx.coroutines.launch
@@ -77,6 +78,20 @@ class EventsTest {
                 }
             }
             assertEquals(seen.single(), first.events().first())
+        }
+    }
+
+    @Test
+    fun `a flow ends when its object is closed meanwhile`() = bounded {
+        withTwoNodes { first, _ ->
+            val talks = first.converse(Identity.generate())
+            val key = SymmetricKey.generate()
+            val subscription = first.subscribe(Filter(Reader.Sharer(key)))
+            first.post(Post(Recipient.Sharers(key), ByteArray(1)))
+            assertEquals(1, subscription.events().onEach { subscription.close() }.toList().size)
+            talks.close()
+            assertEquals(listOf<ConversationEvent>(), talks.events().toList())
+            assertEquals(1, first.events().onEach { first.close() }.toList().size)
         }
     }
 

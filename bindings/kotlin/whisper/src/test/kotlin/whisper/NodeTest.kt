@@ -121,6 +121,17 @@ class NodeTest {
     }
 
     @Test
+    fun `a shutdown that is given up before it has begun goes on`() = bounded {
+        easyNode().use { node ->
+            val token = CancelToken()
+            token.cancel()
+            refusal<WhisperException.Cancelled> { node.shutdown(token) }
+            assertEquals(listOf<NodeEvent>(), node.events().toList())
+            refusal<WhisperException.Ended> { node.peers() }
+        }
+    }
+
+    @Test
     fun `a node that does not listen has no address`() = bounded {
         Node.start(NodeConfig()).use { assertNull(it.address()) }
     }
@@ -135,6 +146,20 @@ class NodeTest {
                 assertEquals(tip.id, LightClient(LedgerNetwork.REGTEST).tip().id)
                 assertNull(ledger.at(1u))
                 assertNull(ledger.anchor())
+            }
+        }
+    }
+
+    @Test
+    fun `a ledger that is followed anew meets the peers that are there`() = bounded {
+        easyNode(ledger = true).use { first ->
+            first.followLedger(LedgerNetwork.REGTEST).use { kept ->
+                easyNode(peers = listOf(first.address()!!), ledger = true).use { second ->
+                    repeat(2) {
+                        second.followLedger(LedgerNetwork.REGTEST).use { it.events().await<LedgerEvent.PeerReady>() }
+                    }
+                }
+                assertEquals(0u, kept.tip().height)
             }
         }
     }
