@@ -67,12 +67,20 @@ actor Chat {
         case ("", _, _): break
         case ("/quit", _, _): return false
         case ("/accept", let stranger?, _):
-            try await talks.accept(peer: stranger)
-            (asks, peer) = (nil, stranger)
+            do {
+                try await talks.accept(peer: stranger)
+                (asks, peer) = (nil, stranger)
+            } catch {
+                say("* not accepted: \(error)")
+            }
         case ("/refuse", let stranger?, _):
-            try await talks.decline(peer: stranger)
             asks = nil
-            say("* refused; nobody is told")
+            do {
+                try await talks.decline(peer: stranger)
+                say("* refused; nobody is told")
+            } catch {
+                say("* not refused: \(error)")
+            }
         case _ where line.hasPrefix("/"): say("* commands: /accept, /refuse, /quit")
         case (_, _, nil): say("* nobody is here yet")
         case (_, _, let peer?): await tell(peer, line)
@@ -104,9 +112,11 @@ actor Chat {
         case .acknowledged(_, _, let sequences): say("* \(sequences.count) messages were read")
         case .replaced: say("* the other side has begun anew: if that surprises you, ask why")
         case .nonsense: say("* something came that makes no sense")
-        case .over(_, _, let why):
+        // Others come and go, and a session that a newer one has replaced is no loss.
+        case .over(_, peer, let why) where why != .displaced:
             say("* the conversation is over: \(why)")
             return false
+        case .over: break
         case .gap(let missed): say("* up to \(missed) messages were missed")
         }
         return true

@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use whisper_core::identity::PublicKey;
 use whisper_core::node;
+use whisper_core::session::Ended;
 use whisper_examples::Failure;
 use whisper_net::ConversationEvent;
 use whisper_net::ConversationEvents;
@@ -102,14 +103,16 @@ impl Chat {
         match (line.trim(), self.asks, self.peer) {
             ("", ..) => {}
             ("/quit", ..) => return Ok(ControlFlow::Break(())),
-            ("/accept", Some(peer), _) => {
-                self.talks.accept(peer).await?;
-                (self.asks, self.peer) = (None, Some(peer));
-            }
+            ("/accept", Some(peer), _) => match self.talks.accept(peer).await {
+                Ok(_) => (self.asks, self.peer) = (None, Some(peer)),
+                Err(error) => println!("* not accepted: {error}"),
+            },
             ("/refuse", Some(peer), _) => {
-                self.talks.refuse(peer).await?;
                 self.asks = None;
-                println!("* refused; nobody is told");
+                match self.talks.refuse(peer).await {
+                    Ok(_) => println!("* refused; nobody is told"),
+                    Err(error) => println!("* not refused: {error}"),
+                }
             }
             (command, ..) if command.starts_with('/') => {
                 println!("* commands: /accept, /refuse, /quit");
@@ -149,7 +152,10 @@ impl Chat {
                 println!("* the other side has begun anew: if that surprises you, ask why");
             }
             ConversationEvent::Malformed { .. } => println!("* something came that makes no sense"),
-            ConversationEvent::Ended { why, .. } => {
+            // Others come and go, and a session that a newer one has replaced is no loss.
+            ConversationEvent::Ended { peer, why, .. }
+                if Some(peer) == self.peer && why != Ended::Evicted =>
+            {
                 println!("* the conversation is over: {why:?}");
                 return Ok(ControlFlow::Break(()));
             }

@@ -92,10 +92,10 @@ private class Talker(private val conversations: Conversations) {
 
     private suspend fun say(peer: PublicKey, text: String, scope: CoroutineScope) {
         val sent =
-            if (talking.add(peer.hex)) {
-                conversations.invite(peer, text)
-            } else {
+            if (peer.hex in talking) {
                 conversations.send(peer, text)
+            } else {
+                conversations.invite(peer, text).also { talking += peer.hex }
             }
         scope.launch {
             try {

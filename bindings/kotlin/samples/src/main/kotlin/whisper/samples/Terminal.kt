@@ -83,21 +83,33 @@ internal class Terminal(private val name: String, private val talks: Conversatio
         when {
             text.isEmpty() -> {}
             text == "/quit" -> return false
-            text == "/accept" && asks != null -> {
-                talks.accept(asks)
-                this.asks = null
-                this.peer = asks
-            }
-            text == "/refuse" && asks != null -> {
-                talks.decline(asks)
-                this.asks = null
-                println("* refused; nobody is told")
-            }
+            text == "/accept" && asks != null -> accept(asks)
+            text == "/refuse" && asks != null -> refuse(asks)
             text.startsWith("/") -> println("* commands: /accept, /refuse, /quit")
             peer == null -> println("* nobody is here yet")
             else -> send(peer, text)
         }
         return true
+    }
+
+    private suspend fun accept(stranger: PublicKey) {
+        try {
+            talks.accept(stranger)
+            asks = null
+            peer = stranger
+        } catch (error: WhisperException) {
+            println("* not accepted: $error")
+        }
+    }
+
+    private suspend fun refuse(stranger: PublicKey) {
+        asks = null
+        try {
+            talks.decline(stranger)
+            println("* refused; nobody is told")
+        } catch (error: WhisperException) {
+            println("* not refused: $error")
+        }
     }
 
     private suspend fun send(peer: PublicKey, text: String) {
@@ -138,7 +150,8 @@ internal class Terminal(private val name: String, private val talks: Conversatio
                 println("* the other side has begun anew: if that surprises you, ask why")
             is ConversationEvent.Nonsense -> println("* something came that makes no sense")
             is ConversationEvent.Gap -> println("* up to ${event.missed} messages were missed")
-            is ConversationEvent.Over -> {
+            // Others come and go, and a session that a newer one has replaced is no loss.
+            is ConversationEvent.Over -> if (event.peer == peer && event.why != Ended.DISPLACED) {
                 println("* the conversation is over: ${name(event.why)}")
                 return false
             }
