@@ -47,8 +47,9 @@ join device aarch64-apple-ios
 join simulator aarch64-apple-ios-sim x86_64-apple-ios
 join mac aarch64-apple-darwin x86_64-apple-darwin
 
-mkdir -p "$out/headers"
-cp Sources/WhisperFFI/WhisperFFI.h Sources/WhisperFFI/module.modulemap "$out/headers/"
+# In a folder of their own: at the top, the module maps of two frameworks would be one file.
+mkdir -p "$out/headers/WhisperFFI"
+cp Sources/WhisperFFI/WhisperFFI.h Sources/WhisperFFI/module.modulemap "$out/headers/WhisperFFI/"
 arguments=()
 for name in device simulator mac; do
     arguments+=(-library "$out/$name/$library" -headers "$out/headers")
