@@ -49,6 +49,11 @@ async fn three_nodes_part_and_heal_a_fourth_fetches_two_thousand_blocks_and_a_ph
         // All search at once; who comes late goes on from the others' block.
         let found = tokio::join!(one.mine(), two.mine(), three.mine());
         assert_ne!(found.0, found.1, "turn {turn}");
+        let highest = highest(&members).await;
+        eventually(|| async {
+            members[turn].ledger.overview().await.unwrap().tip.height == highest
+        })
+        .await;
         members[turn].mine().await;
         agree(&members).await;
     }
@@ -85,6 +90,15 @@ async fn three_nodes_part_and_heal_a_fourth_fetches_two_thousand_blocks_and_a_ph
     let audit = two.ledger.audit(1..=u32::MAX).await.unwrap();
     assert_eq!((audit.blocks, audit.txs), (tip.height, 2));
     grown_up(members, &params).await;
+}
+
+/// The height of the highest chain, which some may not have heard of yet.
+async fn highest(members: &[Member]) -> u32 {
+    let mut highest = 0;
+    for member in members {
+        highest = highest.max(member.ledger.overview().await.unwrap().tip.height);
+    }
+    highest
 }
 
 /// Members whose chain has grown long take in one more, and prove a handle to a phone.

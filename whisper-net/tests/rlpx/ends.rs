@@ -49,6 +49,20 @@ impl End {
         Self { transport, told: VecDeque::new() }
     }
 
+    /// A node that was there before, on its port, once nobody else happens to have that.
+    pub(crate) async fn again(seed: u64, port: u16) -> Self {
+        let listen = Some(([127, 0, 0, 1], port).into());
+        let bound = timeout(PATIENCE, async {
+            loop {
+                match RlpxTransport::bind(RlpxConfig { listen, ..config(seed) }).await {
+                    Ok(transport) => return transport,
+                    Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+                }
+            }
+        });
+        Self { transport: bound.await.expect("the port is free"), told: VecDeque::new() }
+    }
+
     pub(crate) fn url(&self) -> String {
         self.transport.local_address().expect("it listens")
     }
@@ -71,6 +85,16 @@ impl End {
         }
     }
 
+    /// The next event but for writing.
+    pub(crate) async fn heard(&mut self) -> TransportEvent {
+        loop {
+            match self.event().await {
+                TransportEvent::Written { .. } => {}
+                other => return other,
+            }
+        }
+    }
+
     /// The next event, which is a new connection.
     pub(crate) async fn connected(&mut self) -> (PeerId, PeerFacts) {
         match self.event().await {
@@ -81,25 +105,17 @@ impl End {
 
     /// The next event but for writing, which is the end of a connection.
     pub(crate) async fn disconnected(&mut self, whose: PeerId) -> Departure {
-        loop {
-            match self.event().await {
-                TransportEvent::Written { .. } => {}
-                TransportEvent::Disconnected { peer, how } if peer == whose => return how,
-                other => panic!("{other:?}"),
-            }
+        match self.heard().await {
+            TransportEvent::Disconnected { peer, how } if peer == whose => how,
+            other => panic!("{other:?}"),
         }
     }
 
     /// The next event but for writing, which is a packet.
     pub(crate) async fn received(&mut self) -> (PeerId, u8, Vec<u8>) {
-        loop {
-            match self.event().await {
-                TransportEvent::Written { .. } => {}
-                TransportEvent::Received { peer, code, payload, .. } => {
-                    return (peer, code, payload);
-                }
-                other => panic!("{other:?}"),
-            }
+        match self.heard().await {
+            TransportEvent::Received { peer, code, payload, .. } => (peer, code, payload),
+            other => panic!("{other:?}"),
         }
     }
 

@@ -208,16 +208,16 @@ async fn d2_a_size_out_of_bounds_is_hung_up_on_at_once() {
     }
 }
 
-/// A node whose patience is a fraction of a second.
-async fn impatient() -> End {
-    let short = Duration::from_millis(200);
-    let timing = Timing { handshake: short, frame: short, stall: short, ..config(0).timing };
+/// A node whose patience is a fraction of a second, in the respect that a test is about.
+async fn impatient(set: impl FnOnce(&mut Timing, Duration)) -> End {
+    let mut timing = config(0).timing;
+    set(&mut timing, Duration::from_millis(200));
     End::with(RlpxConfig { timing, ..config(1) }).await
 }
 
 #[tokio::test]
 async fn d8_who_says_nothing_or_little_is_hung_up_on() {
-    let node = impatient().await;
+    let node = impatient(|timing, short| timing.handshake = short).await;
     for first in [&[][..], &[0x01], &[0x01, 0x80], &[0x01, 0x80, 0x04, 0x05]] {
         let mut socket = raw::dial(&node.enode()).await;
         socket.write_all(first).await.unwrap();
@@ -229,7 +229,7 @@ async fn d8_who_says_nothing_or_little_is_hung_up_on() {
 #[tokio::test]
 async fn d8_a_frame_that_does_not_end_is_cut() {
     for sent in [1, 31, 32, 40] {
-        let mut node = impatient().await;
+        let mut node = impatient(|timing, short| timing.frame = short).await;
         let mut raw = Raw::connect(&node.enode(), 2).await;
         let (peer, _) = node.connected().await;
         let wire = raw.frame(17, b"the rest never comes");
@@ -241,7 +241,7 @@ async fn d8_a_frame_that_does_not_end_is_cut() {
 
 #[tokio::test]
 async fn d8_a_peer_that_takes_nothing_is_cut() {
-    let mut node = impatient().await;
+    let mut node = impatient(|timing, short| timing.stall = short).await;
     let _raw = Raw::connect(&node.enode(), 2).await;
     let (peer, _) = node.connected().await;
     let random: Vec<u8> = (0_u64..)
@@ -257,8 +257,8 @@ async fn d8_a_peer_that_takes_nothing_is_cut() {
 
 #[tokio::test]
 async fn a_silent_peer_is_dead_after_a_while() {
-    let timing = Timing { idle: Duration::from_millis(200), ..config(0).timing };
-    let mut node = End::with(RlpxConfig { timing, ..config(1) }).await;
+    // It counts during the handshake as well.
+    let mut node = impatient(|timing, _| timing.idle = Duration::from_secs(1)).await;
     let mut raw = Raw::connect(&node.enode(), 2).await;
     let (peer, _) = node.connected().await;
     assert_eq!(raw.farewell().await, Some(Reason::Timeout));

@@ -54,7 +54,9 @@ async fn what_the_socket_has_taken_is_told() {
 
 #[tokio::test]
 async fn a_flood_does_not_hold_up_what_goes_the_other_way() {
-    let mut node = End::new(1).await;
+    // The frames take a while to make, and nobody pings meanwhile.
+    let timing = Timing { idle: Duration::from_secs(600), ..config(0).timing };
+    let mut node = End::with(RlpxConfig { timing, ..config(1) }).await;
     let mut raw = Raw::connect(&node.enode(), 2).await;
     let (peer, _) = node.connected().await;
     let flood: Vec<u8> = (0..50_000).flat_map(|_| raw.frame(17, b"flood")).collect();
@@ -127,8 +129,7 @@ async fn a_lost_peer_is_dialled_again() {
     let endpoint = bob.enode().endpoint().cloned().unwrap();
     drop(bob);
     assert_eq!(alice.disconnected(there).await, Departure::Remote);
-    let listen = Some(([127, 0, 0, 1], endpoint.tcp).into());
-    let mut bob = End::with(RlpxConfig { listen, ..config(2) }).await;
+    let mut bob = End::again(2, endpoint.tcp).await;
     let (again, _) = alice.connected().await;
     assert_ne!(again, there);
     bob.connected().await;
@@ -166,9 +167,10 @@ async fn nodes_that_dial_each_other_end_up_with_one_connection() {
         alice.transport.send(there, Protocol::Whisper, 1, b"still there?".to_vec());
         let (back, _) = bob.connected().await;
         bob.transport.send(back, Protocol::Whisper, 1, b"yes".to_vec());
-        match (alice.event().await, bob.event().await) {
-            (a, b) if format!("{a:?}{b:?}").contains("Disconnected") => continue,
-            _ => break,
+        match (alice.heard().await, bob.heard().await) {
+            (TransportEvent::Received { .. }, TransportEvent::Received { .. }) => break,
+            (TransportEvent::Disconnected { .. }, TransportEvent::Disconnected { .. }) => continue,
+            odd => panic!("{odd:?}"),
         }
     }
 }
@@ -205,7 +207,7 @@ async fn a_dropped_transport_cuts_its_connections() {
 async fn pings_keep_both_ends_alive() {
     let timing = Timing {
         ping: Duration::from_millis(200),
-        idle: Duration::from_millis(600),
+        idle: Duration::from_secs(2),
         ..config(0).timing
     };
     let mut alice = End::with(RlpxConfig { timing: timing.clone(), ..config(1) }).await;
@@ -213,7 +215,7 @@ async fn pings_keep_both_ends_alive() {
     let quiet = Timing { ping: Duration::from_secs(60), ..timing };
     let mut bob = End::with(RlpxConfig { timing: quiet, ..config(2) }).await;
     let (there, back) = connect(&mut alice, &mut bob).await;
-    let silence = Duration::from_millis(1_100);
+    let silence = Duration::from_secs(3);
     let nothing = timeout(silence, async {
         tokio::select! { event = alice.event() => event, event = bob.event() => event }
     });
@@ -224,11 +226,11 @@ async fn pings_keep_both_ends_alive() {
 
 #[tokio::test]
 async fn a_throttled_peer_is_not_read_and_does_not_count_as_dead() {
-    let timing = Timing { idle: Duration::from_millis(200), ..config(0).timing };
+    let timing = Timing { idle: Duration::from_secs(1), ..config(0).timing };
     let mut node = End::with(RlpxConfig { timing, ..config(1) }).await;
     let mut raw = Raw::connect(&node.enode(), 2).await;
     let (peer, _) = node.connected().await;
-    let (start, span) = (Instant::now(), Duration::from_millis(500));
+    let (start, span) = (Instant::now(), Duration::from_secs(2));
     node.transport.throttle(peer, span);
     raw.write(17, b"first").await;
     raw.write(17, b"second").await;
