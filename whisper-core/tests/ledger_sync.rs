@@ -191,6 +191,12 @@ impl World {
         self.carry_out(index, outputs);
     }
 
+    /// Something that a peer says who is no node of this world.
+    fn hear(&mut self, index: usize, peer: PeerId, message: Message) {
+        let code = message.code();
+        self.step(index, Input::Received { peer, code, payload: &message.encode() });
+    }
+
     /// Lets time pass: packets arrive and timeouts come, in their order.
     fn run(&mut self, span: Duration) {
         let end = self.now.saturating_add(span);
@@ -295,6 +301,37 @@ fn nodes_that_mine_against_each_other_agree_and_heal_after_a_partition() {
     world.mine(2);
     world.run(MINUTE);
     assert!(world.agree() && world.full(0).mempool().is_empty());
+    assert_eq!(world.cut, []);
+}
+
+/// A header costs its maker a block's work, and its body can be withheld for nothing. Whoever does that
+/// must not gain more than the block.
+#[test]
+fn a_block_whose_body_is_withheld_hides_no_other_of_its_height() {
+    let host = Host::regtest();
+    let mut world = World::new(start());
+    let miners = [world.add(&host), world.add(&host)];
+    world.connect(0, 1);
+    let withheld = *host.next(60, &[]).header();
+    let genesis = host.ledger.params().genesis_id();
+    let (tip, work) = (withheld.id::<Keccak>(), ChainWork::from(4));
+    for (miner, ghost) in miners.into_iter().zip([1_000, 1_001].map(PeerId::new)) {
+        world.step(miner, Input::Connected(ghost));
+        world.hear(miner, ghost, Message::Status(Status { genesis, tip, height: 1, work }));
+        world.hear(miner, ghost, Message::Headers(vec![withheld]));
+        world.hear(miner, ghost, Message::NotFound(Item::Block(tip)));
+        assert_eq!(world.full(miner).ledger().headers().tip().id, tip);
+    }
+    world.mine(0);
+    world.run(MINUTE);
+    assert!(world.tip(0) != genesis && world.agree(), "the other is told, and takes it");
+    let late = world.add(&host);
+    world.connect(late, 1);
+    world.run(MINUTE);
+    assert!(world.agree(), "and whoever comes now is shown the chain that there are blocks of");
+    world.mine(1);
+    world.run(MINUTE);
+    assert!(world.agree());
     assert_eq!(world.cut, []);
 }
 

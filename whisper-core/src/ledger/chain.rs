@@ -41,6 +41,7 @@ use super::headers::Entry;
 use super::headers::HeaderChain;
 use super::headers::HeaderUpdate;
 use super::headers::Scan;
+use super::headers::up_to;
 use super::params::Params;
 use super::signature::SigCache;
 use super::signature::SigCheck;
@@ -210,6 +211,14 @@ impl Ledger {
     /// The block of the chain at this height.
     pub fn at(&self, height: u32) -> Option<Entry> {
         self.place.at(&self.headers, height)
+    }
+
+    /// The headers of the chain after the first of these names that is on it (after the first block,
+    /// if none is), up to `stop` or as many as `max`: [`HeaderChain::after`], but of valid blocks only.
+    pub fn after(&self, locator: &[BlockId], stop: &BlockId, max: usize) -> Vec<Header> {
+        let known = locator.iter().find_map(|id| self.headers.get(id).filter(|at| self.is_at(at)));
+        let from = known.map_or(1, |known| known.height.saturating_add(1));
+        up_to(stop, (from..).map_while(|height| self.at(height)).take(max))
     }
 
     /// Whether the block lies on the chain.

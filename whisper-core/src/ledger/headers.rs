@@ -15,6 +15,7 @@ use core::marker::PhantomData;
 
 pub use scan::Scan;
 pub use walk::HeaderUpdate;
+pub(super) use walk::up_to;
 
 use batch::Batch;
 use refused::Refused;
@@ -241,6 +242,11 @@ impl<P: PowHash> HeaderChain<P> {
     /// How many headers are kept beside the chain.
     pub fn side_len(&self) -> usize {
         self.side.len()
+    }
+
+    /// The headers beside the chain with more work than this, the most first.
+    pub(super) fn heavier(&self, work: ChainWork) -> impl Iterator<Item = Entry> {
+        self.side.heavier(work)
     }
 
     /// The bits that a child of `id` must have.

@@ -52,6 +52,10 @@ use crate::time::Timestamp;
 /// How often transactions that have expired are dropped, at the most.
 const SWEEP: Duration = Duration::from_secs(60);
 
+/// How old a block may be and still be news, though there are headers of newer ones: sixty blocks,
+/// so that nobody who is behind is told of more than that one by one.
+const NEWS: Duration = Duration::from_secs(7_200);
+
 /// A ledger among others: follows the chain with the most work, and hands on what it has.
 ///
 /// `A` is where the host keeps blocks. Every [`Event::Chain`] of a step must be written there before
@@ -218,7 +222,8 @@ impl<A: Archive> LedgerNode<A> {
         if !self.links.greet(peer, status, &self.ledger.params().genesis_id()) {
             return;
         }
-        if status.work > self.ledger.headers().tip().work {
+        // The blocks of our own best headers may be withheld: what counts is what we have.
+        if status.work > self.ledger.tip().work {
             headers::ask(&mut self.links, &self.ledger, peer);
         }
         // Our own status may be older than what has come since.
@@ -274,13 +279,20 @@ impl<A: Archive> LedgerNode<A> {
             self.links.push(Output::Event(Event::DeepReorg { depth }));
         }
         self.links.push(Output::Event(Event::Chain(update)));
-        // While old blocks come in there is nothing to tell that others do not know.
-        let tip = self.ledger.tip();
-        if is_change && tip.id == self.ledger.headers().tip().id {
+        if is_change && self.is_news() {
+            let tip = self.ledger.tip();
             for peer in self.links.behind(tip.work) {
                 self.links.send(peer, Message::Inv([Item::Block(tip.id)].into()));
             }
         }
+    }
+
+    /// Whether others may not know our newest block. While old ones come in they do. That there are
+    /// headers of more is no reason to be silent: their blocks may be withheld.
+    fn is_news(&self) -> bool {
+        let tip = self.ledger.tip();
+        let age = self.links.now().saturating_since(tip.header.timestamp());
+        age <= NEWS || tip.id == self.ledger.headers().tip().id
     }
 
     /// Tells all peers but one that there is something.

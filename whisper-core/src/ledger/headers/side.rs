@@ -7,33 +7,51 @@ use alloc::vec::Vec;
 use super::Entry;
 use super::trunk::Trunk;
 use crate::ledger::hash::BlockId;
+use crate::ledger::pow::ChainWork;
 
 /// Headers beside the chain. The parent of each is here or on the chain.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Side(BTreeMap<BlockId, Entry>);
+pub(super) struct Side {
+    entries: BTreeMap<BlockId, Entry>,
+    /// The same, by work.
+    by_work: BTreeSet<(ChainWork, BlockId)>,
+}
 
 impl Side {
     pub(super) fn insert(&mut self, entry: Entry) {
-        self.0.insert(entry.id, entry);
+        self.by_work.insert((entry.work, entry.id));
+        self.entries.insert(entry.id, entry);
+    }
+
+    fn remove(&mut self, id: &BlockId) -> Option<Entry> {
+        let entry = self.entries.remove(id)?;
+        self.by_work.remove(&(entry.work, *id));
+        Some(entry)
     }
 
     pub(super) fn get(&self, id: &BlockId) -> Option<Entry> {
-        self.0.get(id).copied()
+        self.entries.get(id).copied()
     }
 
     pub(super) fn len(&self) -> usize {
-        self.0.len()
+        self.entries.len()
     }
 
     /// The header with the most work.
     pub(super) fn best(&self) -> Option<Entry> {
-        self.0.values().copied().max_by_key(|entry| entry.work)
+        self.by_work.last().and_then(|(_, id)| self.get(id))
+    }
+
+    /// The headers with more work than this, the most first.
+    pub(super) fn heavier(&self, work: ChainWork) -> impl Iterator<Item = Entry> {
+        let heavier = self.by_work.iter().rev().take_while(move |(own, _)| *own > work);
+        heavier.filter_map(|(_, id)| self.get(id))
     }
 
     /// Takes out a header and its ancestors, the newest first.
     pub(super) fn take_branch(&mut self, mut id: BlockId) -> Vec<Entry> {
         let mut branch = Vec::new();
-        while let Some(entry) = self.0.remove(&id) {
+        while let Some(entry) = self.remove(&id) {
             branch.push(entry);
             id = entry.header.parent;
         }
@@ -46,7 +64,7 @@ impl Side {
         for entry in self.by_height() {
             if removed.contains(&entry.id) || removed.contains(&entry.header.parent) {
                 removed.insert(entry.id);
-                self.0.remove(&entry.id);
+                self.remove(&entry.id);
             }
         }
     }
@@ -55,8 +73,8 @@ impl Side {
     pub(super) fn remove_orphans(&mut self, trunk: &Trunk) {
         for entry in self.by_height() {
             let parent = entry.header.parent;
-            if !self.0.contains_key(&parent) && trunk.height_of(&parent).is_none() {
-                self.0.remove(&entry.id);
+            if !self.entries.contains_key(&parent) && trunk.height_of(&parent).is_none() {
+                self.remove(&entry.id);
             }
         }
     }
@@ -68,7 +86,7 @@ impl Side {
             let fork = trunk.height_of(&entry.header.parent);
             fork.is_some_and(|fork| fork < lowest) && !kept.contains(&entry.id)
         };
-        let deep = self.0.values().filter(begins_deep).map(|entry| entry.id).collect();
+        let deep = self.entries.values().filter(begins_deep).map(|entry| entry.id).collect();
         self.remove_descendants(&deep);
     }
 
@@ -76,21 +94,25 @@ impl Side {
     /// of the room is free: so the search for them costs little for each header that came. The
     /// ancestors of `keep` stay.
     pub(super) fn trim(&mut self, max: usize, keep: [Option<BlockId>; 2]) {
-        if self.0.len() <= max {
+        if self.entries.len() <= max {
             return;
         }
         let enough = max.saturating_sub(max / 4);
         let kept = self.ancestors(keep);
         let mut children: BTreeMap<BlockId, usize> = BTreeMap::new();
-        for entry in self.0.values() {
+        for entry in self.entries.values() {
             let count = children.entry(entry.header.parent).or_default();
             *count = count.saturating_add(1);
         }
-        let mut ends: Vec<Entry> =
-            self.0.values().filter(|entry| !children.contains_key(&entry.id)).copied().collect();
+        let mut ends: Vec<Entry> = self
+            .entries
+            .values()
+            .filter(|entry| !children.contains_key(&entry.id))
+            .copied()
+            .collect();
         ends.sort_unstable_by_key(|entry| (entry.work, entry.id));
         for end in ends {
-            if self.0.len() <= enough {
+            if self.entries.len() <= enough {
                 break;
             }
             self.drop_branch(end.id, &kept, &mut children);
@@ -105,7 +127,7 @@ impl Side {
         children: &mut BTreeMap<BlockId, usize>,
     ) {
         while !kept.contains(&id) && children.get(&id).is_none_or(|count| *count == 0) {
-            let Some(entry) = self.0.remove(&id) else { break };
+            let Some(entry) = self.remove(&id) else { break };
             id = entry.header.parent;
             if let Some(count) = children.get_mut(&id) {
                 *count = count.saturating_sub(1);
@@ -116,7 +138,7 @@ impl Side {
     fn ancestors(&self, of: [Option<BlockId>; 2]) -> BTreeSet<BlockId> {
         let mut all = BTreeSet::new();
         for mut id in of.into_iter().flatten() {
-            while let Some(entry) = self.0.get(&id) {
+            while let Some(entry) = self.entries.get(&id) {
                 all.insert(id);
                 id = entry.header.parent;
             }
@@ -126,7 +148,7 @@ impl Side {
 
     /// All headers, parents before their children.
     fn by_height(&self) -> Vec<Entry> {
-        let mut entries: Vec<Entry> = self.0.values().copied().collect();
+        let mut entries: Vec<Entry> = self.entries.values().copied().collect();
         entries.sort_unstable_by_key(|entry| entry.height);
         entries
     }

@@ -76,13 +76,21 @@ impl<P: PowHash> HeaderChain<P> {
     pub fn after(&self, locator: &[BlockId], stop: &BlockId, max: usize) -> Vec<Header> {
         let known = locator.iter().find_map(|id| self.trunk.height_of(id));
         let from = known.unwrap_or(self.base()).saturating_add(1);
-        let mut headers = Vec::new();
-        for entry in (from..).map_while(|height| self.at(height)).take(max) {
-            headers.push(entry.header);
-            if entry.id == *stop {
-                break;
-            }
-        }
-        headers
+        up_to(stop, (from..).map_while(|height| self.at(height)).take(max))
     }
+}
+
+/// The headers of these, up to `stop`.
+pub(in crate::ledger) fn up_to(
+    stop: &BlockId,
+    entries: impl Iterator<Item = Entry>,
+) -> Vec<Header> {
+    let mut headers = Vec::new();
+    for entry in entries {
+        headers.push(entry.header);
+        if entry.id == *stop {
+            break;
+        }
+    }
+    headers
 }

@@ -1,7 +1,9 @@
-//! Fetching blocks: those of the best chain of headers, in order, from all who have them.
+//! Fetching blocks: those of the best chains of headers, in order, from all who have them.
 
 use alloc::collections::BTreeMap;
+use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
+use core::iter;
 
 use super::LedgerNode;
 use super::contract::Event;
@@ -48,9 +50,9 @@ impl<A: Archive> LedgerNode<A> {
 
     /// Forgets early blocks of branches that nobody follows any more, when there are many.
     fn make_room(&mut self) {
-        let Self { arrived, ledger, .. } = self;
-        if arrived.len() >= WINDOW {
-            arrived.retain(|id, _| ledger.headers().is_on_chain(id));
+        if self.arrived.len() >= WINDOW {
+            let wanted: BTreeSet<BlockId> = self.wanted().iter().map(|entry| entry.id).collect();
+            self.arrived.retain(|id, _| wanted.contains(id));
         }
     }
 
@@ -111,13 +113,52 @@ impl<A: Archive> LedgerNode<A> {
         }
     }
 
-    /// The blocks to ask for, lowest first.
+    /// The blocks to ask for that nobody was asked for, parents before their children.
     fn missing(&self) -> Vec<Entry> {
-        let headers = self.ledger.headers();
-        let mut fork = self.ledger.tip();
-        if headers.tip().work <= fork.work {
+        let is_awaited = |id: &BlockId| {
+            self.arrived.contains_key(id)
+                || self.links.iter().any(|(_, peer)| peer.blocks.contains_key(id))
+        };
+        let mut missing = self.wanted();
+        missing.retain(|entry| !is_awaited(&entry.id));
+        missing
+    }
+
+    /// The blocks that lead to more work than the ledger has, as many as there is room for: first
+    /// those of the best chain of headers. Its end may be withheld by whoever mined it, so those of
+    /// branches beside it come next, or one header would hide every other block of its height.
+    fn wanted(&self) -> Vec<Entry> {
+        let (headers, work) = (self.ledger.headers(), self.ledger.tip().work);
+        // Nothing beside the chain of headers has more work than it.
+        if headers.tip().work <= work {
             return Vec::new();
         }
+        let mut wanted = self.wanted_of_chain();
+        let mut known: BTreeSet<BlockId> = wanted.iter().map(|entry| entry.id).collect();
+        for end in headers.heavier(work) {
+            let room = WINDOW.saturating_sub(wanted.len());
+            if room == 0 {
+                break;
+            }
+            let branch = self.wanted_of_branch(end, &known);
+            known.extend(branch.iter().map(|entry| entry.id));
+            wanted.extend(branch.into_iter().rev().take(room));
+        }
+        wanted
+    }
+
+    /// What is missing of a branch and is not among `known`, its end first.
+    fn wanted_of_branch(&self, end: Entry, known: &BTreeSet<BlockId>) -> Vec<Entry> {
+        let headers = self.ledger.headers();
+        let back = iter::successors(Some(end), |entry| headers.get(&entry.header.parent));
+        back.take_while(|entry| !known.contains(&entry.id) && !self.ledger.has_block(&entry.id))
+            .collect()
+    }
+
+    /// What is missing of the best chain of headers, lowest first.
+    fn wanted_of_chain(&self) -> Vec<Entry> {
+        let headers = self.ledger.headers();
+        let mut fork = self.ledger.tip();
         while !headers.is_on_chain(&fork.id) {
             let Some(parent) = headers.get(&fork.header.parent) else { return Vec::new() };
             fork = parent;
@@ -133,12 +174,8 @@ impl<A: Archive> LedgerNode<A> {
                 high = middle.saturating_sub(1);
             }
         }
-        let is_awaited = |id: &BlockId| {
-            self.arrived.contains_key(id)
-                || self.links.iter().any(|(_, peer)| peer.blocks.contains_key(id))
-        };
         let missing = (low.saturating_add(1)..).map_while(|height| headers.at(height));
-        missing.take(WINDOW).filter(|entry| !is_awaited(&entry.id)).collect()
+        missing.take(WINDOW).collect()
     }
 
     /// The peer to ask for a block: one whose chain goes so far, and who has least to do.

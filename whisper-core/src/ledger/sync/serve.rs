@@ -25,7 +25,9 @@ impl<A: Archive> LedgerNode<A> {
     fn serve(&mut self, peer: PeerId, want: &Want) {
         let answer = match want {
             Want::Headers(locator, stop) => {
-                Message::Headers(self.ledger.headers().after(locator, stop, HEADERS_MAX))
+                // Of the chain that our status tells: what lies beyond it we could not give, and who
+                // follows headers alone would follow one that may not exist.
+                Message::Headers(self.ledger.after(locator, stop, HEADERS_MAX))
             }
             Want::Block(id) => {
                 let held = self.ledger.block(id).or_else(|| self.archive.block(id));
