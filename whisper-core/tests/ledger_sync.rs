@@ -745,6 +745,24 @@ fn what_nobody_asked_for_counts_against_a_peer() {
     }
 }
 
+/// Otherwise three strikes would bind nobody: to show what everybody has costs nothing.
+#[test]
+fn only_headers_that_are_new_make_good_what_a_peer_did_before() {
+    let (_, headers, _) = longer();
+    let mut single = Single::new(&Host::regtest());
+    single.greet(PEER, 82, 40);
+    let unknown = BlockId::new([7; 32]);
+    let unasked =
+        |single: &mut Single| cut(&single.say(PEER, Message::NotFound(Item::Block(unknown))));
+    assert_eq!((unasked(&mut single), unasked(&mut single)), (None, None));
+    single.say(PEER, Message::Headers(headers[..1].to_vec()));
+    assert_eq!((unasked(&mut single), unasked(&mut single)), (None, None), "it gave something");
+    let outputs = single.say(PEER, Message::Inv(vec![Item::Block(unknown)]));
+    assert!(matches!(sent(&outputs, PEER)[..], [Message::GetHeaders { .. }]));
+    single.say(PEER, Message::Headers(headers[..1].to_vec()));
+    assert_eq!(unasked(&mut single), Some(Violation::Unsolicited));
+}
+
 /// CH9: headers that do not connect are not kept; who goes on with them is cut.
 #[test]
 fn ch9_headers_without_parents_count_against_the_peer() {

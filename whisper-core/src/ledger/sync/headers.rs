@@ -92,12 +92,12 @@ pub(super) fn take<C: Follow>(links: &mut Links, chain: &mut C, peer: PeerId, he
     }
     let now = links.now();
     match chain.accept(now, headers) {
-        Ok(_) => note(links, chain, peer, headers),
+        Ok(update) => note(links, chain, peer, headers, &update),
         Err(BatchError { index, source }) => {
             let (good, rest) = headers.split_at_checked(index).unwrap_or((headers, &[]));
             // Those before the fault were judged good; alone they come in.
-            if !good.is_empty() && chain.accept(now, good).is_ok() {
-                note(links, chain, peer, good);
+            if let Ok(update) = chain.accept(now, good) {
+                note(links, chain, peer, good, &update);
             }
             fault(links, chain, peer, source, rest);
             return;
@@ -117,12 +117,19 @@ pub(super) fn retry(links: &mut Links, chain: &impl Follow) {
     }
 }
 
-/// Notes how far a peer's chain goes, as its headers show.
-fn note(links: &mut Links, chain: &impl Follow, peer: PeerId, headers: &[Header]) {
+/// Notes how far a peer's chain goes, as its headers show. What it did wrong before is forgiven for
+/// new ones only, which cost work: those that everybody has cost nothing.
+fn note(
+    links: &mut Links,
+    chain: &impl Follow,
+    peer: PeerId,
+    headers: &[Header],
+    update: &HeaderUpdate,
+) {
     let shown = headers.last().and_then(|last| chain.headers().get(&last.id::<Keccak>()));
     let Some(entry) = shown else { return };
     links.note_work(peer, entry.work, entry.height);
-    if let Some(own) = links.get_mut(peer) {
+    if let Some(own) = links.get_mut(peer).filter(|_| update.added > 0) {
         own.strikes = 0;
     }
 }
