@@ -89,8 +89,6 @@ impl Ledger {
     pub fn new(params: Params) -> Result<Self, HeaderError> {
         let headers = HeaderChain::new(params.rules().clone(), *params.genesis_header())?;
         let (tip, place) = (params.genesis_id(), Place::new(headers.tip()));
-        let mut recent = Recent::default();
-        recent.insert(0, tip, Arc::clone(params.genesis()));
         Ok(Self {
             params,
             headers,
@@ -99,7 +97,7 @@ impl Ledger {
             stored: BTreeMap::new(),
             forgotten: Vec::new(),
             cache: SigCache::default(),
-            recent,
+            recent: Recent::default(),
             owners: Owners::default(),
             past: VecDeque::from([(tip, Directory::new())]),
         })
@@ -236,8 +234,12 @@ impl Ledger {
         self.at(entry.height).is_some_and(|own| own.id == entry.id)
     }
 
-    /// A block, encoded, if it is still in memory.
+    /// A block, encoded, if it is still in memory. The first one always is: it belongs to the
+    /// network, and no host is ever told to store it.
     pub fn block(&self, id: &BlockId) -> Option<Arc<[u8]>> {
+        if *id == self.params.genesis_id() {
+            return Some(Arc::clone(self.params.genesis()));
+        }
         self.recent.block(id)
     }
 
@@ -408,3 +410,21 @@ impl Ledger {
 
 /// How often branches that have become deep are looked for: seldom enough to cost nothing.
 const GIVE_UP_EVERY: u32 = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_block_is_at_hand_however_many_came_since() {
+        let mut ledger = Ledger::new(Params::regtest()).unwrap();
+        let genesis = ledger.params().genesis_id();
+        for height in 1..=40 {
+            let block = alloc::vec![0; 1_024 * 1_024].into();
+            ledger.recent.insert(height.into(), BlockId::new([height; 32]), block);
+        }
+        assert_eq!(ledger.block(&BlockId::new([1; 32])), None, "what came first went first");
+        assert_eq!(ledger.block(&genesis).as_ref(), Some(ledger.params().genesis()));
+        assert_eq!(ledger.audit(0..=0, &Nothing), Ok(Audit { blocks: 1, txs: 0 }));
+    }
+}

@@ -114,7 +114,7 @@ impl Ledger {
         archive: &impl Archive,
     ) -> Result<Block, BlockError> {
         let lost = || BlockError::Unavailable(*id);
-        let bytes = self.recent.block(id).or_else(|| archive.block(id)).ok_or_else(lost)?;
+        let bytes = self.block(id).or_else(|| archive.block(id)).ok_or_else(lost)?;
         let block = Block::decode(Arc::clone(&bytes)).map_err(|_| lost())?;
         if block.id() != *id {
             return Err(lost());
