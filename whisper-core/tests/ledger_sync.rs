@@ -335,6 +335,30 @@ fn a_block_whose_body_is_withheld_hides_no_other_of_its_height() {
     assert_eq!(world.cut, []);
 }
 
+/// Whoever changes to a heavier chain may be the only one there who knows what its own one held.
+#[test]
+fn what_leaves_the_chain_is_told_to_others_so_that_they_mine_it() {
+    let host = Host::regtest();
+    let mut world = World::new(start());
+    for _ in 0..2 {
+        world.add(&host);
+    }
+    world.submit(1, "on the weaker side");
+    world.mine(1);
+    for _ in 0..2 {
+        world.mine(0);
+        world.run(MINUTE);
+    }
+    world.connect(0, 1);
+    world.run(MINUTE);
+    assert!(world.agree());
+    assert_eq!(world.full(0).mempool().len(), 1);
+    world.mine(0);
+    world.run(MINUTE);
+    assert!(world.agree() && world.full(1).mempool().is_empty());
+    assert_eq!(world.cut, []);
+}
+
 #[test]
 fn a_new_node_fetches_two_thousand_blocks_from_all_who_have_them() {
     let mut host = Host::regtest();

@@ -38,6 +38,7 @@ use super::chain::ChainUpdate;
 use super::chain::Ledger;
 use super::chain::Nothing;
 use super::hash::BlockId;
+use super::hash::TxId;
 use super::mempool::Mempool;
 use super::mempool::MempoolError;
 use super::signature::SigCheck;
@@ -105,7 +106,7 @@ impl<A: Archive> LedgerNode<A> {
         self.advance(now);
         let id = tx.id();
         self.mempool.submit(now, tx, &mut self.ledger)?;
-        self.announce(Item::Tx(id), None);
+        self.announce(&[Item::Tx(id)], None);
         Ok(self.finish())
     }
 
@@ -229,7 +230,7 @@ impl<A: Archive> LedgerNode<A> {
         // Our own status may be older than what has come since.
         let tip = self.ledger.tip();
         if tip.work > status.work {
-            self.links.tell(peer, Item::Block(tip.id));
+            self.links.tell(peer, &[Item::Block(tip.id)]);
         }
         let best = self.mempool.iter().take(super::wire::ITEMS_MAX);
         let items: Vec<Item> = best.map(|(tx, _)| Item::Tx(tx.id())).collect();
@@ -278,6 +279,10 @@ impl<A: Archive> LedgerNode<A> {
         if let Some(depth) = update.deep() {
             self.links.push(Output::Event(Event::DeepReorg { depth }));
         }
+        // Whoever was on the other branch all along may never have heard of what this one held.
+        let waits = |id: &TxId| self.mempool.get(id).is_some();
+        let returned = update.returned.iter().map(Tx::id).filter(waits);
+        let returned: Vec<Item> = returned.map(Item::Tx).collect();
         self.links.push(Output::Event(Event::Chain(update)));
         if is_change && self.is_news() {
             let tip = self.ledger.tip();
@@ -285,6 +290,7 @@ impl<A: Archive> LedgerNode<A> {
                 self.links.send(peer, Message::Inv([Item::Block(tip.id)].into()));
             }
         }
+        self.announce(&returned, None);
     }
 
     /// Whether others may not know our newest block. While old ones come in they do. That there are
@@ -296,9 +302,11 @@ impl<A: Archive> LedgerNode<A> {
     }
 
     /// Tells all peers but one that there is something.
-    fn announce(&mut self, item: Item, but: Option<PeerId>) {
+    fn announce(&mut self, items: &[Item], but: Option<PeerId>) {
         for peer in self.links.ready().filter(|peer| Some(*peer) != but).collect::<Vec<_>>() {
-            self.links.tell(peer, item);
+            for part in items.chunks(super::wire::ITEMS_MAX) {
+                self.links.tell(peer, part);
+            }
         }
     }
 }

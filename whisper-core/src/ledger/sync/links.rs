@@ -203,9 +203,9 @@ impl Links {
     }
 
     /// Says that there is something, unless the peer has no room for it: others will tell it.
-    pub(super) fn tell(&mut self, peer: PeerId, item: Item) {
+    pub(super) fn tell(&mut self, peer: PeerId, items: &[Item]) {
         if self.get(peer).is_some_and(|peer| peer.out.has_room()) {
-            self.send(peer, Message::Inv([item].into()));
+            self.send(peer, Message::Inv(items.to_vec()));
         }
     }
 

@@ -78,7 +78,7 @@ impl<A: Archive> LedgerNode<A> {
                     own.strikes = 0;
                 }
                 self.links.push(Output::Event(Event::Pending(id)));
-                self.announce(Item::Tx(id), Some(peer));
+                self.announce(&[Item::Tx(id)], Some(peer));
             }
             Err(MempoolError::Tx(error)) if is_fault(error) => {
                 self.links.stir();
