@@ -19,6 +19,7 @@ use whisper_core::ledger::BlockId;
 use whisper_core::ledger::ChainWork;
 use whisper_core::ledger::Handle;
 use whisper_core::ledger::Header;
+use whisper_core::ledger::HeaderError;
 use whisper_core::ledger::Item;
 use whisper_core::ledger::Keccak;
 use whisper_core::ledger::LightClient;
@@ -673,7 +674,7 @@ fn invalid_headers_blocks_and_transactions_cost_the_peer() {
     assert!(matches!(cut(&outputs), Some(Violation::Block(_))));
     single.greet(OTHER, 82, 40);
     let outputs = single.say(OTHER, Message::Headers(vec![*bad.header()]));
-    assert!(matches!(cut(&outputs), Some(Violation::Header(_))), "it is not fetched again");
+    assert_eq!(asked(&sent(&outputs, OTHER)), [], "it is not fetched again");
 
     let mut single = Single::new(&fresh);
     let time = single.now.as_secs() as u32;
@@ -691,6 +692,54 @@ fn invalid_headers_blocks_and_transactions_cost_the_peer() {
     assert_eq!(sent(&outputs, OTHER), [Message::GetTxs(vec![good.id()])], "now the next one is");
     let outputs = single.say(OTHER, Message::Tx(good.as_bytes().to_vec()));
     assert!(outputs.contains(&Output::Event(Event::Pending(good.id()))));
+}
+
+/// It may have been kept without a look at it, as every block is that lies beside the chain.
+#[test]
+fn who_gives_the_last_block_does_not_pay_for_an_invalid_one_before_it() {
+    let mut host = Host::regtest();
+    let params = host.ledger.params().clone();
+    let mut bad = forge::Forge::new(&host.ledger, host.time() + 61, Vec::new());
+    bad.seal.directory_root = [1; 32];
+    let mut next = bad.clone();
+    let bad = bad.block(&params);
+    (next.header.parent, next.header.time) = (bad.id(), host.time() + 122);
+    next.seal.height = 2;
+    let next = next.block(&params);
+    let tip = host.grow(60, &[]);
+    let mut single = Single::new(&host);
+    single.greet(PEER, 6, 2);
+    single.greet(OTHER, 6, 2);
+    let outputs = single.say(PEER, Message::Headers(vec![*bad.header(), *next.header()]));
+    assert_eq!(asked(&sent(&outputs, PEER)), [bad.id()]);
+    assert_eq!(asked(&sent(&outputs, OTHER)), [next.id()]);
+    assert_eq!(cut(&single.say(PEER, Message::Block(bad.bytes().to_vec()))), None);
+    assert_eq!(cut(&single.say(OTHER, Message::Block(next.bytes().to_vec()))), None);
+    let ledger = single.node.ledger();
+    assert!(ledger.headers().is_refused(&bad.id()) && ledger.headers().tip().id == tip);
+    assert_eq!(ledger.tip().id, tip);
+}
+
+/// Headers do not show that a block is invalid: whoever has not seen the block may hand them on.
+#[test]
+fn headers_of_a_refused_branch_count_against_a_peer_that_goes_on_with_them() {
+    let host = Host::regtest();
+    let mut bad = forge::Forge::new(&host.ledger, host.time() + 60, Vec::new());
+    bad.seal.directory_root = [1; 32];
+    let bad = bad.block(host.ledger.params());
+    let mut single = Single::new(&host);
+    single.greet(PEER, 4, 1);
+    single.say(PEER, Message::Headers(vec![*bad.header()]));
+    let outputs = single.say(PEER, Message::Block(bad.bytes().to_vec()));
+    assert!(matches!(cut(&outputs), Some(Violation::Block(_))));
+    single.greet(OTHER, 4, 1);
+    for round in 0..3 {
+        let outputs = single.say(OTHER, Message::Headers(vec![*bad.header()]));
+        let refused = Violation::Header(HeaderError::Refused);
+        assert_eq!(cut(&outputs), (round == 2).then_some(refused));
+        assert_eq!(asked(&sent(&outputs, OTHER)), [], "it is not fetched again");
+        single.say(OTHER, Message::Inv(vec![Item::Block(BlockId::new([round; 32]))]));
+    }
 }
 
 /// Who announces transactions and does not give them delays them, and is cut; nobody can keep others

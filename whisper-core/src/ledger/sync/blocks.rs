@@ -16,6 +16,7 @@ use crate::ledger::block::Fault;
 use crate::ledger::block::Unchecked;
 use crate::ledger::chain::Archive;
 use crate::ledger::hash::BlockId;
+use crate::ledger::header::HeaderError;
 use crate::ledger::headers::Entry;
 use crate::ledger::wire::BLOCKS_MAX;
 use crate::ledger::wire::Message;
@@ -80,6 +81,12 @@ impl<A: Archive> LedgerNode<A> {
                 self.links.push(Output::Event(Event::Unavailable(id)));
             }
             Err(BlockError::Body(error)) => self.links.cut(peer, Violation::Body(error)),
+            // Whoever gave this one cannot have known: nobody tries the blocks of a branch before it
+            // has more work. It is refused from now on, and that is all.
+            Err(BlockError::Ancestor { .. }) => self.forget_lost(),
+            Err(BlockError::Header(error @ HeaderError::Refused)) => {
+                self.links.strike(peer, Violation::Header(error));
+            }
             Err(error) if error.fault() == Fault::Invalid => {
                 self.links.cut(peer, Violation::Block(error));
                 self.forget_lost();

@@ -163,6 +163,8 @@ fn blame(links: &mut Links, peer: PeerId, error: HeaderError) {
             }
         }
         (_, Fault::Orphan) => links.strike(peer, Violation::Unconnected),
+        // Only the block shows that it is invalid, and the peer may not have seen it.
+        (HeaderError::Refused, _) => links.strike(peer, Violation::Header(error)),
         _ => links.cut(peer, Violation::Header(error)),
     }
 }
