@@ -836,6 +836,53 @@ fn only_headers_that_are_new_make_good_what_a_peer_did_before() {
     assert_eq!(unasked(&mut single), Some(Violation::Unsolicited));
 }
 
+/// Answers come in order.
+#[test]
+fn headers_are_waited_for_behind_the_blocks_that_were_asked_for_before() {
+    let (_, headers, blocks) = longer();
+    let mut single = Single::new(&Host::regtest());
+    single.greet(PEER, 82, 40);
+    let outputs = single.say(PEER, Message::Headers(headers[..10].to_vec()));
+    assert_eq!(asked(&sent(&outputs, PEER)).len(), 10);
+    let outputs = single.say(PEER, Message::Inv(vec![Item::Block(blocks[39].id())]));
+    assert!(matches!(sent(&outputs, PEER)[..], [Message::GetHeaders { .. }]));
+    for block in &blocks[..10] {
+        assert_eq!(single.wait(9), []);
+        single.say(PEER, Message::Block(block.bytes().to_vec()));
+    }
+    single.say(PEER, Message::Headers(headers[10..].to_vec()));
+    assert_eq!(single.node.ledger().headers().tip().height, 40);
+}
+
+#[test]
+fn headers_that_come_late_are_taken_and_meanwhile_asked_for_again() {
+    let (_, headers, _) = longer();
+    let mut single = Single::new(&Host::regtest());
+    single.greet(PEER, 82, 40);
+    assert_eq!(single.wait(10), []);
+    assert!(matches!(sent(&single.wait(10), PEER)[..], [Message::GetHeaders { .. }]));
+    for part in [&headers[..20], &headers[..]] {
+        assert_eq!(cut(&single.say(PEER, Message::Headers(part.to_vec()))), None);
+        assert_eq!(single.node.ledger().headers().tip().id, part[part.len() - 1].id::<Keccak>());
+    }
+    let third = (0..3).find_map(|_| cut(&single.say(PEER, Message::Headers(Vec::new()))));
+    assert_eq!(third, Some(Violation::Unsolicited));
+}
+
+#[test]
+fn who_never_gives_headers_is_asked_three_times_and_cut() {
+    let mut single = Single::new(&Host::regtest());
+    let mut messages = sent(&single.greet(PEER, 82, 40), PEER);
+    let stalled = (0..10).find_map(|_| {
+        let outputs = single.wait(10);
+        messages.extend(sent(&outputs, PEER));
+        cut(&outputs)
+    });
+    assert_eq!(stalled, Some(Violation::Stalled));
+    let requests = messages.iter().filter(|it| matches!(it, Message::GetHeaders { .. }));
+    assert_eq!(requests.count(), 3);
+}
+
 /// CH9: headers that do not connect are not kept; who goes on with them is cut.
 #[test]
 fn ch9_headers_without_parents_count_against_the_peer() {

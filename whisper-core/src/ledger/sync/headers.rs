@@ -62,6 +62,10 @@ const REST: Duration = Duration::from_secs(600);
 
 /// Asks a peer for headers that we do not have.
 pub(super) fn ask(links: &mut Links, chain: &impl Follow, peer: PeerId) {
+    // A scan that waits for nothing was given up.
+    if let Some(own) = links.get_mut(peer).filter(|own| own.asked.is_none()) {
+        own.scan = None;
+    }
     request(links, peer, chain.headers().locator());
 }
 
@@ -72,14 +76,16 @@ fn request(links: &mut Links, peer: PeerId, locator: Vec<BlockId>) {
         own.again = true;
         return;
     }
-    own.asked = Some(now.saturating_add(PATIENCE));
+    // Answers come in order: behind the blocks that it is asked for.
+    let behind = own.blocks.values().copied().fold(now, Ord::max);
+    own.asked = Some(behind.saturating_add(PATIENCE));
     links.send(peer, Message::GetHeaders { locator, stop: BlockId::NONE });
 }
 
-/// Takes headers that a peer was asked for.
+/// Takes headers that a peer was asked for, if only lately.
 pub(super) fn take<C: Follow>(links: &mut Links, chain: &mut C, peer: PeerId, headers: &[Header]) {
     let Some(own) = links.get_mut(peer) else { return };
-    if own.asked.take().is_none() {
+    if own.asked.take().is_none() && !core::mem::take(&mut own.late_headers) {
         links.strike(peer, Violation::Unsolicited);
         return;
     }
@@ -110,7 +116,7 @@ pub(super) fn take<C: Follow>(links: &mut Links, chain: &mut C, peer: PeerId, he
     }
 }
 
-/// Asks again whose headers were too new, and are not any more.
+/// Asks again whose headers were too new, and are not any more, or did not come.
 pub(super) fn retry(links: &mut Links, chain: &impl Follow) {
     for peer in links.take_retries() {
         ask(links, chain, peer);

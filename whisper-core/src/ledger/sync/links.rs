@@ -11,6 +11,7 @@ use super::contract::Output;
 use super::contract::Outputs;
 use super::contract::PeerInfo;
 use super::contract::Violation;
+use super::peer::PATIENCE;
 use super::peer::Peer;
 use super::peer::STRIKES;
 use super::peer::Want;
@@ -107,7 +108,7 @@ impl Links {
         self.peers.values().any(|peer| peer.txs.contains_key(id))
     }
 
-    /// Peers whose headers were too new until now.
+    /// Peers whose headers were too new until now, or did not come.
     pub(super) fn take_retries(&mut self) -> Vec<PeerId> {
         let now = self.now;
         let due = self
@@ -297,7 +298,8 @@ impl Links {
             let (late_blocks, late_txs) = peer.give_up(now);
             let mut late = late_blocks || late_txs;
             if is_due(peer.asked) {
-                (peer.asked, peer.scan) = (None, None);
+                (peer.asked, peer.late_headers) = (None, true);
+                peer.retry = Some(now.saturating_add(PATIENCE));
                 late = true;
             }
             self.stirred |= late_txs;

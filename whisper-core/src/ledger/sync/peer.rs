@@ -40,6 +40,8 @@ pub(super) struct Peer {
     pub(super) height: u32,
     /// Until when headers must have come, if it was asked for some.
     pub(super) asked: Option<Timestamp>,
+    /// Whether headers were given up lately: should they come, nobody is to blame.
+    pub(super) late_headers: bool,
     /// Whether to ask again when they have come.
     pub(super) again: bool,
     /// Not to be asked for headers before then: its branch had less work.
@@ -53,7 +55,7 @@ pub(super) struct Peer {
     late: BTreeSet<[u8; 32]>,
     /// Transactions that it has and was not asked for yet.
     pub(super) offered: BTreeSet<TxId>,
-    /// When to ask for headers again that were too new.
+    /// When to ask for headers again that were too new, or did not come.
     pub(super) retry: Option<Timestamp>,
     /// Blocks that it says it does not have.
     pub(super) lacks: BTreeSet<BlockId>,
@@ -68,6 +70,7 @@ impl Peer {
             work: None,
             height: 0,
             asked: None,
+            late_headers: false,
             again: false,
             rests: Timestamp::default(),
             scan: None,
