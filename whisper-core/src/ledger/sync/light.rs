@@ -1,6 +1,7 @@
 //! A node for phones: follows headers, asks for proofs, serves nobody.
 
 use alloc::boxed::Box;
+use alloc::collections::BTreeMap;
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
@@ -31,6 +32,9 @@ pub struct LightNode {
     client: LightClient,
     links: Links,
     open: Vec<Open>,
+    /// Peers that were given up and still owe an answer, and until when it must have come. Answers
+    /// come in order, so the next one of such a peer is this.
+    late: BTreeMap<PeerId, Timestamp>,
 }
 
 /// A question that is not answered yet.
@@ -48,7 +52,7 @@ impl LightNode {
 
     /// A node without peers.
     pub fn new(client: LightClient) -> Self {
-        Self { client, links: Links::default(), open: Vec::new() }
+        Self { client, links: Links::default(), open: Vec::new(), late: BTreeMap::new() }
     }
 
     /// Takes one step.
@@ -82,7 +86,7 @@ impl LightNode {
     /// When to call [`LightNode::handle`] with [`Input::Timeout`], if nothing else comes first.
     pub fn poll_timeout(&self) -> Option<Timestamp> {
         let asked = self.open.iter().filter_map(|open| open.asked).map(|(_, until)| until);
-        self.links.deadline().into_iter().chain(asked).min()
+        self.links.deadline().into_iter().chain(asked).chain(self.late.values().copied()).min()
     }
 
     /// The headers, and what can be checked with them.
@@ -97,15 +101,16 @@ impl LightNode {
 
     fn advance(&mut self, now: Timestamp) {
         let Some(back) = self.links.advance(now) else { return };
-        for (_, until) in self.open.iter_mut().filter_map(|open| open.asked.as_mut()) {
-            *until = until.saturating_sub(back);
-        }
+        let asked = self.open.iter_mut().filter_map(|open| open.asked.as_mut());
+        let moments = asked.map(|(_, until)| until).chain(self.late.values_mut());
+        moments.for_each(|until| *until = until.saturating_sub(back));
     }
 
     fn finish(&mut self) -> Outputs<'_> {
         self.links.expire();
         headers::retry(&mut self.links, &self.client);
         self.drop_late();
+        self.drop_gone();
         self.ask_on();
         self.links.outputs()
     }
@@ -128,7 +133,11 @@ impl LightNode {
                 }
             }
             Message::Proof(bytes) => self.take_proof(peer, &bytes),
-            Message::NotFound(_) => self.give_up_on(peer),
+            Message::NotFound(_) => {
+                if !self.take_late(peer) {
+                    self.give_up_on(peer);
+                }
+            }
             // It has nothing to give, and says so.
             Message::GetBlocks(ids) => {
                 ids.into_iter().for_each(|id| self.lack(peer, Item::Block(id)));
@@ -153,6 +162,9 @@ impl LightNode {
     }
 
     fn take_proof(&mut self, peer: PeerId, bytes: &[u8]) {
+        if self.take_late(peer) {
+            return;
+        }
         let Some(at) = self.open.iter().position(|open| open.is_with(peer)) else {
             self.links.strike(peer, Violation::Unsolicited);
             return;
@@ -168,6 +180,9 @@ impl LightNode {
         match checked {
             Ok((proven, proof)) => {
                 self.open.remove(at);
+                if let Some(own) = self.links.get_mut(peer) {
+                    own.strikes = 0;
+                }
                 let proof = Box::new(proof);
                 self.links.push(Output::Event(Event::Answered { question, proof, proven }));
             }
@@ -201,22 +216,46 @@ impl LightNode {
         }
     }
 
+    /// Whether the peer owed an answer that was given up, and has now given it: it is of no use any
+    /// more, and nobody is to blame.
+    fn take_late(&mut self, peer: PeerId) -> bool {
+        self.late.remove(&peer).is_some()
+    }
+
+    /// Gives up answers that should have come by now, so that others are asked.
     fn drop_late(&mut self) {
         let now = self.links.now();
         for open in &mut self.open {
-            let links = &self.links;
-            open.asked =
-                open.asked.filter(|(peer, until)| *until > now && links.get(*peer).is_some());
+            if let Some((peer, until)) = open.asked.take_if(|(_, until)| *until <= now) {
+                self.late.insert(peer, until);
+            }
+        }
+        let is_due = |(peer, until): (&PeerId, &Timestamp)| (*until <= now).then_some(*peer);
+        for peer in self.late.iter().filter_map(is_due).collect::<Vec<_>>() {
+            self.late.insert(peer, now.saturating_add(PATIENCE));
+            self.links.strike(peer, Violation::Stalled);
         }
     }
 
-    /// Asks for what nobody is asked for; each peer is asked one question at a time.
+    /// Forgets what was asked of peers that have gone.
+    fn drop_gone(&mut self) {
+        let Self { links, open, late, .. } = self;
+        let is_gone = |peer: &PeerId| links.get(*peer).is_none();
+        for open in open {
+            open.asked.take_if(|(peer, _)| is_gone(peer));
+        }
+        late.retain(|peer, _| !is_gone(peer));
+    }
+
+    /// Asks for what nobody is asked for; each peer is asked one question at a time, and those who
+    /// were late come last.
     fn ask_on(&mut self) {
         let until = self.links.now().saturating_add(PATIENCE);
         for at in 0..self.open.len() {
-            let busy: BTreeSet<PeerId> =
-                self.open.iter().filter_map(|open| open.asked).map(|(peer, _)| peer).collect();
-            let ready: Vec<PeerId> = self.links.ready().collect();
+            let asked = self.open.iter().filter_map(|open| open.asked).map(|(peer, _)| peer);
+            let busy: BTreeSet<PeerId> = asked.chain(self.late.keys().copied()).collect();
+            let mut ready: Vec<PeerId> = self.links.ready().collect();
+            ready.sort_by_key(|peer| self.links.get(*peer).map(|own| own.strikes));
             let headers = self.client.headers();
             let is_waiting = |open: &&mut Open| open.asked.is_none() && open.is_about(headers);
             let Some(open) = self.open.get_mut(at).filter(is_waiting) else { continue };
