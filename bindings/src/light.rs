@@ -42,7 +42,8 @@ pub enum LedgerEvent {
         /// Its height.
         height: u32,
     },
-    /// A peer has said which chain it has, and can be asked.
+    /// A peer has said which chain it has. If that has more work, its headers come next: questions
+    /// wait for them.
     PeerReady {
         /// The height of its chain, as it says.
         height: u32,

@@ -253,7 +253,8 @@ pub struct LookUp {
     /// Where the record was changed last, and how deep that is buried: do not trust a changed key
     /// before it is.
     pub proven: Proven,
-    /// The header of the block that it is proven from: the newest.
+    /// The header of the block that it is proven from: the newest, or one a little below it if a
+    /// peer has proven it to a light ledger.
     pub header: Header,
     /// The proof from it, for those who hold headers only.
     pub proof: HandleProof,

@@ -13,6 +13,7 @@ use whisper_core::ledger::BlockId;
 use whisper_core::ledger::Entry;
 use whisper_core::ledger::Handle as Name;
 use whisper_core::ledger::HeaderAnchor;
+use whisper_core::ledger::HeaderChain;
 use whisper_core::ledger::HeaderError;
 use whisper_core::ledger::LightClient;
 use whisper_core::ledger::Params;
@@ -155,11 +156,12 @@ impl LightLedger {
         self.0.line.ask(move |engine| engine.headers().at(height)).await
     }
 
-    /// What stands under a handle, as a peer proves from the newest block. That nobody has the handle
+    /// What stands under a handle, as a peer proves from the newest block, or from one a little below
+    /// it while nobody can prove from that: [`LookUp::header`] is the one. That nobody has the handle
     /// is proven, too.
     ///
     /// Peers are asked one after the other until one gives a right proof; one that gives a wrong one
-    /// is dismissed.
+    /// is dismissed. Headers that are under way are waited for.
     ///
     /// # Errors
     /// [`QuestionError`] if there is no peer that could prove it, or the ledger has ended.
@@ -222,24 +224,34 @@ impl LightLedger {
         self.0.line.ask(LightEngine::anchor).await
     }
 
-    /// Asks peers, from the newest block, and again while that may help.
+    /// Asks peers, from the newest block, and again from lower ones while that may help.
     async fn question(&self, about: impl Fn(BlockId) -> Question) -> Result<Answer, QuestionError> {
-        for attempt in 1..=ATTEMPTS {
-            let tip = self.tip().await?.id;
-            if let Some(answer) = self.ask_peers(about(tip)).await? {
-                return Ok(answer);
-            }
-            let is_over = attempt == ATTEMPTS || !self.has_ready_peer().await?;
-            if is_over {
-                break;
-            }
-            // The chain may have left the block that was asked for: ask from the new one. Otherwise
-            // the peers may still be checking a block whose header they have given us.
-            if self.tip().await?.id == tip {
+        self.settled().await?;
+        for (attempt, depth) in DEPTHS.into_iter().enumerate() {
+            if attempt > 0 {
+                if !self.has_ready_peer().await? {
+                    break;
+                }
+                // The peers may be checking a block whose header they have given us.
                 tokio::time::sleep(PAUSE).await;
+            }
+            let from = self.0.line.ask(move |engine| below_tip(engine.headers(), depth)).await?;
+            if let Some(answer) = self.ask_peers(about(from)).await? {
+                return Ok(answer);
             }
         }
         Err(QuestionError::Unanswered)
+    }
+
+    /// Waits for headers that are under way: what an old block proves may be long out of date. A
+    /// peer that gives none is not waited for without end.
+    async fn settled(&self) -> Result<(), Closed> {
+        let (sender, settled) = oneshot::channel();
+        self.0.line.ask(move |engine| engine.tell_when_settled(sender)).await?;
+        match tokio::time::timeout(PATIENCE, settled).await {
+            Ok(Err(_)) => Err(Closed),
+            Ok(Ok(())) | Err(_) => Ok(()),
+        }
     }
 
     async fn ask_peers(&self, question: Question) -> Result<Option<Answer>, Closed> {
@@ -259,6 +271,13 @@ impl fmt::Debug for LightLedger {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LightLedger").field("genesis", &self.params().genesis_id()).finish()
     }
+}
+
+/// The block so deep below the newest one; never the first one in its place, which knows of nobody.
+fn below_tip(headers: &HeaderChain, depth: u32) -> BlockId {
+    let tip = headers.tip();
+    let height = tip.height.saturating_sub(depth).max(1);
+    headers.at(height).unwrap_or(tip).id
 }
 
 /// The height of the chain that confirms so well.
@@ -293,8 +312,11 @@ pub enum QuestionError {
     Closed(#[from] Closed),
 }
 
-/// How often peers are asked. More than two chains that change places within a question are not worth
-/// waiting for.
-const ATTEMPTS: u32 = 4;
+/// How deep below the newest block each attempt asks. The newest may be one that only its miner has,
+/// or one of two at the same height; chains that differ by more are not worth waiting for, and peers
+/// prove from [`Ledger::PROVABLE`](whisper_core::ledger::Ledger::PROVABLE) blocks.
+const DEPTHS: [u32; 4] = [0, 1, 3, 6];
 /// A block is checked within this.
 const PAUSE: Duration = Duration::from_millis(250);
+/// How long headers are waited for: as long as the core waits for one answer.
+const PATIENCE: Duration = Duration::from_secs(10);

@@ -191,3 +191,47 @@ async fn a_phone_begins_at_an_anchor_and_gives_one_to_begin_at_again() {
     assert_eq!(phone.ledger.at(0).await.unwrap(), None);
     assert_eq!(phone.ledger.anchor().await.unwrap(), Some(anchor), "until a newer one is deep");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_newest_block_that_no_peer_has_does_not_stand_in_the_way_of_a_proof() {
+    let (params, network) = (Params::regtest(), MemoryNetwork::new());
+    let member = Member::memory(&network, "member", &params).await;
+    let rival = Member::memory(&network, "rival", &params).await;
+    let alice: Name = "alice".parse().unwrap();
+    let owner = claim(&member, alice).await;
+    rival.dial(&member).await;
+    eventually(|| async { rival.ledger.overview().await.unwrap().tip.height == 1 }).await;
+    rival.leave_all().await;
+    let withheld = rival.mine().await;
+    let phone = Phone::memory(&network, &params).await;
+    phone.follow(&rival).await;
+    phone.node.dial("memory:member").await.unwrap();
+    rival.end().await;
+    eventually(|| async {
+        let peers = phone.ledger.peers().await.unwrap();
+        peers.len() == 1 && peers[0].height == 1
+    })
+    .await;
+    assert_eq!(phone.ledger.tip().await.unwrap().id, withheld);
+    let found = phone.ledger.look_up(alice).await.unwrap();
+    assert_eq!(found.record.unwrap().owner, owner);
+    assert_eq!(found.header, phone.ledger.at(1).await.unwrap().unwrap().header);
+    assert_eq!((found.proven.height, found.proven.confirmations), (1, 2));
+}
+
+/// From the first block every peer proves that nobody has a handle.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_question_waits_for_headers_that_are_under_way() {
+    let latency = Duration::from_millis(100);
+    let faults = Faults { latency: latency..=latency, ..Faults::default() };
+    let (params, network) = (Params::regtest(), MemoryNetwork::with_faults(0, faults));
+    let member = Member::memory(&network, "member", &params).await;
+    let alice: Name = "alice".parse().unwrap();
+    let owner = claim(&member, alice).await;
+    let phone = Phone::memory(&network, &params).await;
+    let mut events = phone.ledger.events().await.unwrap();
+    phone.node.dial("memory:member").await.unwrap();
+    while !matches!(events.next().await.unwrap(), LightEvent::Ready { .. }) {}
+    let found = phone.ledger.look_up(alice).await.unwrap();
+    assert_eq!(found.record.map(|record| record.owner), Some(owner));
+}

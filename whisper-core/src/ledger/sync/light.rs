@@ -99,6 +99,12 @@ impl LightNode {
         self.links.infos()
     }
 
+    /// Whether a peer was asked for headers and may still give some: until then the newest block that
+    /// is known may be an old one.
+    pub fn awaits_headers(&self) -> bool {
+        self.links.iter().any(|(_, peer)| peer.asked.is_some())
+    }
+
     fn advance(&mut self, now: Timestamp) {
         let Some(back) = self.links.advance(now) else { return };
         let asked = self.open.iter_mut().filter_map(|open| open.asked.as_mut());

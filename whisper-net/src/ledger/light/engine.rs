@@ -33,6 +33,8 @@ pub(super) struct LightEngine {
     /// Where the chain began.
     begin: Option<HeaderAnchor>,
     waiting: Vec<Waiting>,
+    /// Who waits until no headers are under way.
+    patient: Vec<oneshot::Sender<()>>,
     audience: Audience<LightEvent>,
     wishes: Wishes,
 }
@@ -59,6 +61,7 @@ impl LightEngine {
             clock,
             begin,
             waiting: Vec::new(),
+            patient: Vec::new(),
             audience: Audience::new(),
             wishes: Wishes::new(),
         }
@@ -75,6 +78,11 @@ impl LightEngine {
         let now = self.clock.now();
         let outputs: Vec<Output> = self.node.ask(now, question).collect();
         self.carry_out(now, outputs);
+    }
+
+    /// Tells as soon as no headers are under way.
+    pub(super) fn tell_when_settled(&mut self, settled: oneshot::Sender<()>) {
+        self.patient.push(settled);
     }
 
     pub(super) fn listen(&mut self, feed: Feed<LightEvent>) {
@@ -141,6 +149,17 @@ impl Steps for LightEngine {
         let now = self.clock.now();
         let outputs: Vec<Output> = self.node.handle(now, input).collect();
         self.carry_out(now, outputs);
+    }
+
+    fn tend(&mut self) {
+        if self.node.awaits_headers() {
+            self.patient.retain(|patient| !patient.is_closed());
+            return;
+        }
+        for patient in self.patient.drain(..) {
+            // Whoever waited may have gone.
+            let _ = patient.send(());
+        }
     }
 
     fn until_next(&self) -> Duration {

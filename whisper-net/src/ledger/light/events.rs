@@ -25,7 +25,8 @@ pub enum LightEvent {
         /// Its height.
         height: u32,
     },
-    /// A peer has said which chain it has, and can be asked.
+    /// A peer has said which chain it has. If that has more work, its headers come next: questions
+    /// wait for them.
     Ready {
         /// Which peer.
         peer: PeerId,
