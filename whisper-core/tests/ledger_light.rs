@@ -192,3 +192,13 @@ fn who_proves_in_time_again_is_not_cut_for_what_was_late_before() {
         assert_eq!(answers(&phone.prove(PEER, question)), [question]);
     }
 }
+
+#[test]
+fn a_proof_that_waits_behind_other_packets_is_not_late() {
+    let mut phone = Phone::with_peers(&[PEER, OTHER]);
+    let question = phone.question("alice");
+    phone.ask(question);
+    phone.now = phone.now.saturating_add(Duration::from_secs(11));
+    assert_eq!(asked(&phone.say(OTHER, Message::Inv(Vec::new()))), []);
+    assert_eq!(answers(&phone.prove(PEER, question)), [question]);
+}

@@ -956,6 +956,47 @@ fn requests_beyond_the_budget_make_the_driver_wait_and_lose_nothing() {
     assert!((150..250).contains(&throttled), "{throttled}");
 }
 
+#[test]
+fn proofs_are_made_at_their_rate_and_a_flood_of_questions_is_cut() {
+    let host = Host::regtest();
+    let mut single = Single::new(&host);
+    single.greet(PEER, 1, 0);
+    let question = Question::Handle(host.ledger.tip().id, "alice".parse().unwrap());
+    let ask = |single: &mut Single| single.say(PEER, Message::GetProof(question));
+    let proofs = |outputs: &[Output]| {
+        let sent = sent(outputs, PEER);
+        sent.iter().filter(|message| matches!(message, Message::Proof(_))).count()
+    };
+    let at_once: usize = (0..300).map(|_| proofs(&ask(&mut single))).sum();
+    assert_eq!(at_once, 200);
+    assert_eq!(proofs(&single.wait(1)), 20);
+    let due = single.node.poll_timeout().unwrap();
+    assert_eq!(due.saturating_since(single.now), Duration::from_millis(50));
+    let later: usize = (0..10).map(|_| proofs(&single.wait(1))).sum();
+    assert_eq!(later, 80, "nothing is lost");
+    let cut_after = (0..1_000).position(|_| cut(&ask(&mut single)) == Some(Violation::Greedy));
+    assert!(cut_after.is_some_and(|asked| (256..512).contains(&asked)), "{cut_after:?}");
+}
+
+#[test]
+fn who_has_answered_in_time_is_not_late_because_we_are() {
+    let (_, headers, blocks) = longer();
+    let mut single = Single { taken: false, ..Single::new(&Host::regtest()) };
+    single.greet(PEER, 82, 40);
+    single.greet(OTHER, 1, 0);
+    single.say(PEER, Message::Headers(headers[..1].to_vec()));
+    // A long step of our own: what has come meanwhile is read now, one after the other.
+    single.now = single.now.saturating_add(MINUTE);
+    assert_eq!(cut(&single.say(OTHER, Message::Inv(Vec::new()))), None);
+    for peer in [PEER, OTHER] {
+        assert_eq!(cut(&single.step(Input::Written { peer, bytes: 10_000 })), None);
+    }
+    single.say(PEER, Message::Block(blocks[0].bytes().to_vec()));
+    assert_eq!(single.node.ledger().tip().height, 1);
+    assert_eq!(cut(&single.step(Input::Timeout)), None);
+    assert_eq!(cut(&single.wait(20)), Some(Violation::Deaf), "but who takes nothing then is");
+}
+
 /// A clock that is set back by a day shifts all deadlines, so that nobody is cut and nothing hangs.
 #[test]
 fn a_clock_set_back_moves_deadlines_once() {

@@ -177,9 +177,8 @@ impl<A: Archive> LedgerNode<A> {
         }
     }
 
-    /// Does what is due, asks for what is missing, sends what there is room for.
+    /// Drops what has expired, asks for what is missing, sends what there is room for.
     fn finish(&mut self) -> Outputs<'_> {
-        self.links.expire();
         self.sweep();
         headers::retry(&mut self.links, &self.ledger);
         self.ask_others();

@@ -34,6 +34,11 @@ pub(super) fn channel() -> (Lodger, Queue) {
 }
 
 impl Queue {
+    /// Whether nothing waits to be read.
+    pub(super) fn is_empty(&self) -> bool {
+        self.news.is_empty()
+    }
+
     /// Waits for news and takes some; none, if there will be no more. Safe to cancel.
     pub(super) async fn next(&mut self) -> Vec<News> {
         let mut batch = Vec::new();

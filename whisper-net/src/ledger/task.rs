@@ -65,7 +65,10 @@ async fn run<E: Steps>(
                 Some(command) => Wake::Command(command),
                 None => return,
             },
-            () = tokio::time::sleep(engine.until_next().min(LONGEST_SLEEP)) => Wake::Timer,
+            // As long as there is news, time alone tells nothing: the answer may be among it.
+            () = tokio::time::sleep(engine.until_next().min(LONGEST_SLEEP)), if queue.is_empty() => {
+                Wake::Timer
+            }
         };
         let work = tokio::task::spawn_blocking(move || {
             step(&mut engine, wake);

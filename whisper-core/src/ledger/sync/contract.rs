@@ -43,7 +43,8 @@ pub enum Input<'a> {
         /// How many bytes of payload.
         bytes: usize,
     },
-    /// The time that `poll_timeout` named has come.
+    /// The time that `poll_timeout` named has come, and no other input waits: whoever has not
+    /// answered by now is held to be late.
     Timeout,
 }
 

@@ -60,6 +60,9 @@ impl LightNode {
         self.advance(now);
         let before = self.client.headers().tip().id;
         let status = self.status();
+        if input == Input::Timeout {
+            self.drop_late();
+        }
         if let Some((peer, message)) = self.links.take(input, status) {
             self.receive(peer, message);
         }
@@ -86,7 +89,8 @@ impl LightNode {
     /// When to call [`LightNode::handle`] with [`Input::Timeout`], if nothing else comes first.
     pub fn poll_timeout(&self) -> Option<Timestamp> {
         let asked = self.open.iter().filter_map(|open| open.asked).map(|(_, until)| until);
-        self.links.deadline().into_iter().chain(asked).chain(self.late.values().copied()).min()
+        let own = asked.chain(self.late.values().copied()).min().map(|at| self.links.ahead(at));
+        self.links.deadline().into_iter().chain(own).min()
     }
 
     /// The headers, and what can be checked with them.
@@ -113,9 +117,7 @@ impl LightNode {
     }
 
     fn finish(&mut self) -> Outputs<'_> {
-        self.links.expire();
         headers::retry(&mut self.links, &self.client);
-        self.drop_late();
         self.drop_gone();
         self.ask_on();
         self.links.outputs()

@@ -34,6 +34,8 @@ pub(super) struct Links {
     stirred: bool,
 }
 
+/// The least time that can pass.
+const MOMENT: Duration = Duration::from_millis(1);
 /// How many blocks that a peer lacks are remembered.
 const LACKS: usize = 256;
 
@@ -77,7 +79,7 @@ impl Links {
                 return self.receive(peer, code, payload).map(|message| (peer, message));
             }
             Input::Written { peer, bytes } => self.written(peer, bytes),
-            Input::Timeout => {}
+            Input::Timeout => self.expire(),
         }
         None
     }
@@ -280,11 +282,17 @@ impl Links {
     }
 
     pub(super) fn deadline(&self) -> Option<Timestamp> {
-        self.peers.values().filter_map(Peer::deadline).min()
+        self.peers.values().filter_map(Peer::deadline).min().map(|at| self.ahead(at))
     }
 
-    /// Deals with everything that is overdue, so that the next deadline lies ahead.
-    pub(super) fn expire(&mut self) {
+    /// A deadline, or the next moment if it has passed: what is overdue waits for a timeout.
+    pub(super) fn ahead(&self, at: Timestamp) -> Timestamp {
+        at.max(self.now.saturating_add(MOMENT))
+    }
+
+    /// Deals with everything that is overdue. Only a timeout tells that nothing has come meanwhile:
+    /// with other inputs we may be late ourselves, and the answers wait behind this one.
+    fn expire(&mut self) {
         let now = self.now;
         let is_due = |at: Option<Timestamp>| at.is_some_and(|at| at <= now);
         let due: Vec<PeerId> =

@@ -26,7 +26,8 @@ const WANTS: usize = 256;
 const LATE: usize = 256;
 /// How often a peer may do what an honest one does rarely.
 pub(super) const STRIKES: u8 = 3;
-/// Requests and announcements that a peer may send: so many a second, and so many at once.
+/// Requests and announcements that a peer may send, and proofs that it is given: so many a second,
+/// and so many at once.
 const RATE: u64 = 20;
 const BURST: u64 = 200;
 
@@ -81,8 +82,8 @@ impl Peer {
             retry: None,
             lacks: BTreeSet::new(),
             strikes: 0,
-            allowance: Allowance { tokens: BURST * 1_000, since: now },
-            out: Outbox { unwritten: 0, progress: now, wants: VecDeque::new() },
+            allowance: Allowance::new(now),
+            out: Outbox::new(now),
         }
     }
 
@@ -130,16 +131,17 @@ impl Peer {
     /// The next moment at which something is overdue.
     pub(super) fn deadline(&self) -> Option<Timestamp> {
         let bodies = self.blocks.values().chain(self.txs.values()).copied();
-        let others = [self.asked, self.retry, self.out.deadline()];
+        let others = [self.asked, self.retry, self.out.deadline(), self.out.next_proof()];
         bodies.chain(others.into_iter().flatten()).min()
     }
 
     /// Moves all moments back, after the clock was set back by as much.
     pub(super) fn shift_back(&mut self, by: Duration) {
         let bodies = self.blocks.values_mut().chain(self.txs.values_mut());
-        let own = [&mut self.rests, &mut self.out.progress];
+        let budgets = [&mut self.allowance.since, &mut self.out.proofs.since];
+        let own = [&mut self.rests, &mut self.out.progress].into_iter().chain(budgets);
         let all = bodies.chain(own).chain(self.asked.as_mut()).chain(self.retry.as_mut());
-        all.chain([&mut self.allowance.since]).for_each(|at| *at = at.saturating_sub(by));
+        all.for_each(|at| *at = at.saturating_sub(by));
     }
 }
 
@@ -151,6 +153,10 @@ struct Allowance {
 }
 
 impl Allowance {
+    const fn new(now: Timestamp) -> Self {
+        Self { tokens: BURST * 1_000, since: now }
+    }
+
     fn spend(&mut self, now: Timestamp) -> Option<Timestamp> {
         let elapsed = now.as_millis().saturating_sub(self.since.as_millis());
         let earned = elapsed.saturating_mul(RATE);
@@ -164,6 +170,12 @@ impl Allowance {
             // Nothing that was read is lost; the peer is not read again until there is a token.
             None => Some(now.saturating_add(Duration::from_millis(1_000 / RATE))),
         }
+    }
+
+    /// When there is a token.
+    fn next(&self) -> Timestamp {
+        let lacking = 1_000_u64.saturating_sub(self.tokens);
+        self.since.saturating_add(Duration::from_millis(lacking.div_ceil(RATE)))
     }
 }
 
@@ -184,9 +196,17 @@ pub(super) struct Outbox {
     /// When the socket last took something, or had nothing to take.
     progress: Timestamp,
     wants: VecDeque<Want>,
+    /// Proofs cost milliseconds, and asking for one costs nothing: what is asked beyond the budget
+    /// waits, since to leave the peer unread would come too late for what was read already.
+    proofs: Allowance,
 }
 
 impl Outbox {
+    const fn new(now: Timestamp) -> Self {
+        let wants = VecDeque::new();
+        Self { unwritten: 0, progress: now, wants, proofs: Allowance::new(now) }
+    }
+
     /// Remembers a request, if there are not too many.
     pub(super) fn push(&mut self, want: Want) -> bool {
         let fits = self.wants.len() < WANTS;
@@ -196,9 +216,19 @@ impl Outbox {
         fits
     }
 
-    /// The next request to answer, if there is room for the answer.
-    pub(super) fn pop(&mut self) -> Option<Want> {
-        if self.has_room() { self.wants.pop_front() } else { None }
+    /// The next request to answer, if there is room for the answer and the budget covers it.
+    pub(super) fn pop(&mut self, now: Timestamp) -> Option<Want> {
+        let is_due = self.has_room() && (!self.is_proof_next() || self.proofs.spend(now).is_none());
+        if is_due { self.wants.pop_front() } else { None }
+    }
+
+    /// When a proof that waits for nothing else can be made.
+    fn next_proof(&self) -> Option<Timestamp> {
+        (self.has_room() && self.is_proof_next()).then(|| self.proofs.next())
+    }
+
+    fn is_proof_next(&self) -> bool {
+        matches!(self.wants.front(), Some(Want::Proof(_)))
     }
 
     pub(super) const fn has_room(&self) -> bool {

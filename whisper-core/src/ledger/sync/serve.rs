@@ -13,10 +13,11 @@ use crate::ledger::wire::Question;
 use crate::peer::PeerId;
 
 impl<A: Archive> LedgerNode<A> {
-    /// Answers what was asked, peer by peer, as long as there is room.
+    /// Answers what was asked, peer by peer, as long as there is room and the budgets allow.
     pub(super) fn serve_all(&mut self) {
+        let now = self.links.now();
         for peer in self.links.ready().collect::<Vec<_>>() {
-            while let Some(want) = self.links.get_mut(peer).and_then(|own| own.out.pop()) {
+            while let Some(want) = self.links.get_mut(peer).and_then(|own| own.out.pop(now)) {
                 self.serve(peer, &want);
             }
         }
