@@ -1027,13 +1027,32 @@ fn signatures_of_a_packet_can_be_checked_beforehand() {
     single.say(PEER, Message::Headers(vec![*block.header()]));
     let message = Message::Block(block.bytes().to_vec());
     let (code, payload) = (message.code(), message.encode());
-    let checks = single.node.sig_checks(single.now, code, &payload);
+    let checks = single.node.sig_checks(single.now, PEER, code, &payload);
     assert_eq!(checks.len(), 1);
     single.node.trust(whisper_core::ledger::verify_all(&checks));
-    assert!(single.node.sig_checks(single.now, code, &payload).is_empty());
+    assert!(single.node.sig_checks(single.now, PEER, code, &payload).is_empty());
     single.step(Input::Received { peer: PEER, code, payload: &payload });
     assert_eq!(single.node.ledger().tip().height, 1);
-    assert!(single.node.sig_checks(single.now, 14, &[1, 2]).is_empty());
+    assert!(single.node.sig_checks(single.now, PEER, 14, &[1, 2]).is_empty());
+}
+
+#[test]
+fn signatures_of_a_block_that_nobody_asked_for_are_not_checked() {
+    let mut host = Host::regtest();
+    let tx = post(&Params::regtest(), &identity(1), host.time() + 600, "hello");
+    host.grow(60, &[tx]);
+    let block = Block::decode(host.disk.blocks[&host.disk.chain[0]].clone()).unwrap();
+    let (code, payload) = (13, block.bytes());
+    let mut single = Single::new(&Host::regtest());
+    let checks = |single: &Single, peer| single.node.sig_checks(single.now, peer, code, payload);
+    let counts = |single: &Single| [PEER, OTHER].map(|peer| checks(single, peer).len());
+    single.greet(PEER, 4, 1);
+    assert_eq!(counts(&single), [0, 0], "its header has not come");
+    single.say(PEER, Message::Headers(vec![*block.header()]));
+    single.greet(OTHER, 4, 1);
+    assert_eq!(counts(&single), [1, 0], "one is asked");
+    assert_eq!(cut(&single.wait(10)), None);
+    assert_eq!(counts(&single), [1, 1], "who is late may still give it");
 }
 
 #[derive(Clone, Debug)]

@@ -127,12 +127,20 @@ impl<A: Archive> LedgerNode<A> {
     }
 
     /// The signatures that handling this packet would check: hand them to threads, give the tokens
-    /// to [`LedgerNode::trust`], then handle the packet.
-    pub fn sig_checks(&self, now: Timestamp, code: u8, payload: &[u8]) -> Vec<SigCheck> {
+    /// to [`LedgerNode::trust`], then handle the packet. None, if the peer was not asked for what it
+    /// sends: that is not checked at all.
+    pub fn sig_checks(
+        &self,
+        now: Timestamp,
+        peer: PeerId,
+        code: u8,
+        payload: &[u8],
+    ) -> Vec<SigCheck> {
+        let Some(own) = self.links.get(peer) else { return Vec::new() };
         match Message::decode(code, payload) {
             Ok(Message::Block(bytes)) => match Block::decode(bytes) {
-                Ok(block) => self.ledger.sig_checks(now, &block),
-                Err(_) => Vec::new(),
+                Ok(block) if own.owes_block(&block.id()) => self.ledger.sig_checks(now, &block),
+                _ => Vec::new(),
             },
             _ => Vec::new(),
         }

@@ -169,8 +169,8 @@ impl Steps for Engine {
 
     fn feed(&mut self, input: Input<'_>) {
         let now = self.clock.now();
-        if let Input::Received { code, payload, .. } = input {
-            let checks = self.node.sig_checks(now, code, payload);
+        if let Input::Received { peer, code, payload } = input {
+            let checks = self.node.sig_checks(now, peer, code, payload);
             self.node.trust(verify(&checks, self.threads));
         }
         let outputs: Vec<Output> = self.node.handle(now, input).collect();

@@ -94,6 +94,11 @@ impl Peer {
         }
     }
 
+    /// Whether the peer was asked for this block.
+    pub(super) fn owes_block(&self, id: &BlockId) -> bool {
+        self.blocks.contains_key(id) || self.late.contains(id.as_bytes())
+    }
+
     /// Whether the peer was asked for this block, and no longer is.
     pub(super) fn take_block(&mut self, id: &BlockId) -> bool {
         self.blocks.remove(id).is_some() || self.late.remove(id.as_bytes())
