@@ -1,16 +1,20 @@
 //! Who answers peers once the ledger of a node has ended: there is nothing, and it says so.
 
+use std::collections::BTreeMap;
+
 use tokio::sync::mpsc;
 use whisper_core::ledger::BlockId;
 use whisper_core::ledger::ChainWork;
 use whisper_core::ledger::Item;
 use whisper_core::ledger::Message;
 use whisper_core::ledger::Status;
+use whisper_core::peer::PeerId;
 
 use super::queue::Queue;
 use crate::driver;
 use crate::driver::lodger::News;
 use crate::driver::lodger::Wish;
+use crate::transport::Goodbye;
 
 /// Answers until the node ends or another ledger takes the place. Peers that are left waiting cut the
 /// connection, and with it the relay's.
@@ -19,12 +23,13 @@ pub(super) async fn answer(
     mut queue: Queue,
     driver: mpsc::WeakSender<driver::Command>,
 ) {
+    let mut desk = Desk { genesis, unwritten: BTreeMap::new() };
     loop {
         let news = queue.next().await;
         if news.is_empty() {
             return;
         }
-        let wishes: Vec<Wish> = news.iter().flat_map(|news| answers(genesis, news)).collect();
+        let wishes: Vec<Wish> = news.iter().flat_map(|news| desk.answers(news)).collect();
         if wishes.is_empty() {
             continue;
         }
@@ -36,20 +41,51 @@ pub(super) async fn answer(
     }
 }
 
-fn answers(genesis: BlockId, news: &News) -> Vec<Wish> {
-    let (peer, messages) = match news {
-        News::Connected(peer) => {
-            let (tip, work) = (genesis, ChainWork::ZERO);
-            (*peer, vec![Message::Status(Status { genesis, tip, height: 0, work })])
+/// What is answered, and how much of it the peers' sockets have not taken. What the ledger has sent
+/// before it ended is not known any more, and counts in their favour when it is written.
+struct Desk {
+    genesis: BlockId,
+    unwritten: BTreeMap<PeerId, usize>,
+}
+
+impl Desk {
+    fn answers(&mut self, news: &News) -> Vec<Wish> {
+        match news {
+            News::Connected(peer) => {
+                let (genesis, tip, work) = (self.genesis, self.genesis, ChainWork::ZERO);
+                self.send(*peer, vec![Message::Status(Status { genesis, tip, height: 0, work })])
+            }
+            News::Received { peer, code, payload } => {
+                let messages = Message::decode(*code, payload).map(refusals).unwrap_or_default();
+                self.send(*peer, messages)
+            }
+            News::Disconnected(peer) => {
+                self.unwritten.remove(peer);
+                Vec::new()
+            }
+            News::Written { peer, bytes } => {
+                if let Some(unwritten) = self.unwritten.get_mut(peer) {
+                    *unwritten = unwritten.saturating_sub(*bytes);
+                }
+                Vec::new()
+            }
         }
-        News::Received { peer, code, payload } => {
-            (*peer, Message::decode(*code, payload).map(refusals).unwrap_or_default())
+    }
+
+    /// Sends answers, as long as the peer takes them: a small question has many.
+    fn send(&mut self, peer: PeerId, messages: Vec<Message>) -> Vec<Wish> {
+        let unwritten = self.unwritten.entry(peer).or_default();
+        let mut wishes = Vec::new();
+        for message in messages {
+            let (code, payload) = (message.code(), message.encode());
+            *unwritten = unwritten.saturating_add(payload.len());
+            if *unwritten > UNWRITTEN_MAX {
+                return vec![Wish::Disconnect(peer, Goodbye::Violation)];
+            }
+            wishes.push(Wish::Send { peer, code, payload });
         }
-        News::Disconnected(_) | News::Written { .. } => return Vec::new(),
-    };
-    let send =
-        |message: Message| Wish::Send { peer, code: message.code(), payload: message.encode() };
-    messages.into_iter().map(send).collect()
+        wishes
+    }
 }
 
 fn refusals(message: Message) -> Vec<Message> {
@@ -63,10 +99,13 @@ fn refusals(message: Message) -> Vec<Message> {
     }
 }
 
+/// How many bytes of answers may be unwritten. An honest peer has asked for a few headers, 16 blocks
+/// and 128 transactions at the most, and is told of each in 33 bytes that it is not there.
+const UNWRITTEN_MAX: usize = 16 * 1_024;
+
 #[cfg(test)]
 mod tests {
     use whisper_core::ledger::TxId;
-    use whisper_core::peer::PeerId;
 
     use super::*;
 
@@ -74,9 +113,10 @@ mod tests {
     fn every_question_gets_an_answer_and_nothing_else_does() {
         let (peer, genesis) = (PeerId::new(1), BlockId::new([1; 32]));
         let [block, tx] = [BlockId::new([2; 32]), BlockId::new([3; 32])];
-        let said = |message: Message| {
+        let mut desk = Desk { genesis, unwritten: BTreeMap::new() };
+        let mut said = |message: Message| {
             let (code, payload) = (message.code(), message.encode());
-            let wishes = answers(genesis, &News::Received { peer, code, payload });
+            let wishes = desk.answers(&News::Received { peer, code, payload });
             let messages = wishes.into_iter().map(|wish| match wish {
                 Wish::Send { code, payload, .. } => Message::decode(code, &payload).unwrap(),
                 other => panic!("{other:?}"),
@@ -94,9 +134,31 @@ mod tests {
         assert_eq!(said(Message::GetProof(question)), [Message::NotFound(Item::Proof(block))]);
         assert_eq!(said(none()), []);
         assert_eq!(said(Message::Inv(vec![Item::Block(block)])), []);
-        let wishes = answers(genesis, &News::Connected(peer));
+        let wishes = desk.answers(&News::Connected(peer));
         let [Wish::Send { code: 0, payload, .. }] = &wishes[..] else { panic!("{wishes:?}") };
         let status = Status { genesis, tip: genesis, height: 0, work: ChainWork::ZERO };
         assert_eq!(Message::decode(0, payload), Ok(Message::Status(status)));
+    }
+
+    #[test]
+    fn who_asks_without_taking_the_answers_is_dismissed() {
+        let [peer, other] = [1, 2].map(PeerId::new);
+        let mut desk = Desk { genesis: BlockId::new([1; 32]), unwritten: BTreeMap::new() };
+        let ask = |desk: &mut Desk, peer| {
+            let message = Message::GetTxs(vec![TxId::new([2; 32]); 64]);
+            let (code, payload) = (message.code(), message.encode());
+            desk.answers(&News::Received { peer, code, payload })
+        };
+        let is_cut = |wishes: &[Wish]| matches!(wishes, [Wish::Disconnect(_, _)]);
+        let answered = (0..100).take_while(|_| !is_cut(&ask(&mut desk, peer))).count();
+        assert!((2..10).contains(&answered), "{answered}");
+        assert_eq!(ask(&mut desk, other).len(), 64, "nobody else is");
+        for _ in 0..100 {
+            desk.answers(&News::Written { peer: other, bytes: 64 * 33 });
+            assert_eq!(ask(&mut desk, other).len(), 64, "nor who takes them");
+        }
+        desk.answers(&News::Disconnected(other));
+        desk.answers(&News::Disconnected(peer));
+        assert_eq!(desk.unwritten, BTreeMap::new());
     }
 }
