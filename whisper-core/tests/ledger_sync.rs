@@ -1050,6 +1050,7 @@ fn signatures_of_a_block_that_nobody_asked_for_are_not_checked() {
     assert_eq!(counts(&single), [0, 0], "its header has not come");
     single.say(PEER, Message::Headers(vec![*block.header()]));
     single.greet(OTHER, 4, 1);
+    single.say(OTHER, Message::Headers(vec![*block.header()]));
     assert_eq!(counts(&single), [1, 0], "one is asked");
     assert_eq!(cut(&single.wait(10)), None);
     assert_eq!(counts(&single), [1, 1], "who is late may still give it");

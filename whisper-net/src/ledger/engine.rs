@@ -25,6 +25,7 @@ use whisper_core::time::Timestamp;
 
 use super::events::Audience;
 use super::events::Change;
+use super::events::Greetings;
 use super::events::LedgerEvent;
 use super::fault::StoreError;
 use super::miner::Foreman;
@@ -41,13 +42,14 @@ pub(super) struct Engine {
     threads: NonZeroUsize,
     pub(super) foreman: Foreman,
     audience: Audience<LedgerEvent>,
+    greetings: Greetings,
     wishes: Wishes,
     /// Set when the storage has failed: the ledger in memory is ahead of it, and must end.
     failure: Option<StoreError>,
 }
 
 impl Engine {
-    pub(super) const fn new(
+    pub(super) fn new(
         node: LedgerNode<Store>,
         clock: Clock,
         threads: NonZeroUsize,
@@ -59,6 +61,7 @@ impl Engine {
             threads,
             foreman,
             audience: Audience::new(),
+            greetings: Greetings::default(),
             wishes: Wishes::new(),
             failure: None,
         }
@@ -86,7 +89,11 @@ impl Engine {
         }
     }
 
+    /// Adds a listener, who is told first of the peers that have greeted.
     pub(super) fn listen(&mut self, feed: Feed<LedgerEvent>) {
+        for (peer, status) in self.greetings.of(self.node.peers()) {
+            feed.push(LedgerEvent::Ready { peer, status });
+        }
         self.audience.add(feed);
     }
 
@@ -129,6 +136,7 @@ impl Engine {
             Event::DeepReorg { depth } => self.audience.tell(&LedgerEvent::DeepReorg { depth }),
             Event::Pending(id) => self.audience.tell(&LedgerEvent::Pending(id)),
             Event::Ready { peer, status } => {
+                self.greetings.note(peer, status, self.node.peers());
                 self.audience.tell(&LedgerEvent::Ready { peer, status });
             }
             Event::Unavailable(id) => {

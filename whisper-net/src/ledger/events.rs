@@ -1,5 +1,7 @@
 //! What happens to the ledger, as a stream.
 
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -11,6 +13,7 @@ use futures_core::Stream;
 use whisper_core::ledger::BlockId;
 use whisper_core::ledger::Status;
 use whisper_core::ledger::TxId;
+use whisper_core::ledger::sync::PeerInfo;
 use whisper_core::peer::PeerId;
 
 use super::fault::StoreError;
@@ -93,6 +96,37 @@ impl Stream for LedgerEvents {
 impl fmt::Debug for LedgerEvents {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LedgerEvents").finish_non_exhaustive()
+    }
+}
+
+/// What the peers that are there have said of their chains, for whoever listens later.
+#[derive(Default)]
+pub(super) struct Greetings(BTreeMap<PeerId, Status>);
+
+impl Greetings {
+    /// Notes what a peer has said.
+    pub(super) fn note(
+        &mut self,
+        peer: PeerId,
+        status: Status,
+        there: impl Iterator<Item = PeerInfo>,
+    ) {
+        self.keep(there);
+        self.0.insert(peer, status);
+    }
+
+    /// What those have said that are still there.
+    pub(super) fn of(
+        &mut self,
+        there: impl Iterator<Item = PeerInfo>,
+    ) -> impl Iterator<Item = (PeerId, Status)> {
+        self.keep(there);
+        self.0.iter().map(|(peer, status)| (*peer, *status))
+    }
+
+    fn keep(&mut self, there: impl Iterator<Item = PeerInfo>) {
+        let there: BTreeSet<PeerId> = there.map(|info| info.peer).collect();
+        self.0.retain(|peer, _| there.contains(peer));
     }
 }
 

@@ -90,7 +90,7 @@ impl Ledger {
         .await
     }
 
-    /// The stream of what happens to the ledger from now on.
+    /// The stream of what happens to the ledger from now on. It begins with the peers that are there.
     ///
     /// # Errors
     /// [`Closed`] if the ledger has ended.

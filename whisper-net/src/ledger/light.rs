@@ -192,7 +192,7 @@ impl LightLedger {
         }
     }
 
-    /// The stream of what happens to the ledger from now on.
+    /// The stream of what happens to the ledger from now on. It begins with the peers that are there.
     ///
     /// # Errors
     /// [`Closed`] if the ledger has ended.

@@ -90,8 +90,17 @@ async fn who_forges_a_proof_is_dismissed_and_the_next_is_asked() {
     let phone = Phone::memory(&network, &params).await;
     // Peers are asked in the order in which they came.
     phone.node.dial("memory:liar").await.unwrap();
-    eventually(|| async { phone.ledger.peers().await.unwrap().len() == 1 }).await;
+    eventually(|| async { phone.ledger.peers().await.unwrap().iter().any(|p| p.work.is_some()) })
+        .await;
     phone.follow(&member).await;
+    let mut late = phone.ledger.events().await.unwrap();
+    for _ in 0..2 {
+        let first = late.next().await.unwrap();
+        assert!(
+            matches!(first, LightEvent::Ready { .. }),
+            "those that are there, first: {first:?}"
+        );
+    }
     assert_eq!(phone.ledger.peers().await.unwrap().len(), 2);
     let found = phone.ledger.look_up(alice).await.unwrap();
     assert_eq!(found.record.unwrap().owner, owner);

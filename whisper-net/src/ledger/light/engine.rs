@@ -24,6 +24,7 @@ use crate::clock::Clock;
 use crate::driver::lodger::Wish;
 use crate::gap::Feed;
 use crate::ledger::events::Audience;
+use crate::ledger::events::Greetings;
 use crate::ledger::task::Steps;
 use crate::ledger::wishes::Wishes;
 
@@ -36,6 +37,7 @@ pub(super) struct LightEngine {
     /// Who waits until no headers are under way.
     patient: Vec<oneshot::Sender<()>>,
     audience: Audience<LightEvent>,
+    greetings: Greetings,
     wishes: Wishes,
 }
 
@@ -55,7 +57,7 @@ struct Waiting {
 }
 
 impl LightEngine {
-    pub(super) const fn new(node: LightNode, clock: Clock, begin: Option<HeaderAnchor>) -> Self {
+    pub(super) fn new(node: LightNode, clock: Clock, begin: Option<HeaderAnchor>) -> Self {
         Self {
             node,
             clock,
@@ -63,6 +65,7 @@ impl LightEngine {
             waiting: Vec::new(),
             patient: Vec::new(),
             audience: Audience::new(),
+            greetings: Greetings::default(),
             wishes: Wishes::new(),
         }
     }
@@ -85,7 +88,11 @@ impl LightEngine {
         self.patient.push(settled);
     }
 
+    /// Adds a listener, who is told first of the peers that have greeted.
     pub(super) fn listen(&mut self, feed: Feed<LightEvent>) {
+        for (peer, status) in self.greetings.of(self.node.peers()) {
+            feed.push(LightEvent::Ready { peer, status });
+        }
         self.audience.add(feed);
     }
 
@@ -119,6 +126,7 @@ impl LightEngine {
         match event {
             Event::Tip { id, height } => self.audience.tell(&LightEvent::Tip { id, height }),
             Event::Ready { peer, status } => {
+                self.greetings.note(peer, status, self.node.peers());
                 self.audience.tell(&LightEvent::Ready { peer, status });
             }
             Event::Answered { question, proof, proven } => {
