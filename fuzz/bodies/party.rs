@@ -452,9 +452,14 @@ impl Party {
 
     /// Whatever was said before, one peer with the best chain that ever was is enough.
     pub(crate) fn catches_up(&mut self) {
-        // More than anybody has shown headers of.
+        // A ledger needs more than it has itself, whatever headers others have shown and kept the
+        // blocks of; who has headers alone needs more than those.
         let all = (0..self.tree.len()).map(|at| self.tree.get(at).times.len());
-        let (highest, mut best) = (all.max().unwrap_or(0), self.best());
+        let highest = match self.node {
+            Kind::Full(_) => self.tree.by_id(&self.tip()).times.len(),
+            Kind::Light(_) => all.max().unwrap_or(0),
+        };
+        let mut best = self.best();
         let plan = Plan { on: 0, after: 1, txs: Vec::new(), bend: Bend::Nothing, bent: 255 };
         while self.tree.get(best).times.len() <= highest {
             best = self.tree.grow_on(best, &plan);
@@ -469,7 +474,7 @@ impl Party {
             let (unwritten, asked) = (link.unwritten, std::mem::take(&mut link.asked));
             self.written(peer, unwritten);
             let answers: Vec<_> =
-                asked.iter().flat_map(|asked| voices::answers(&self.tree, asked, best)).collect();
+                asked.iter().flat_map(|asked| voices::honest(&self.tree, asked, best)).collect();
             for answer in answers {
                 self.receive(peer, answer.code(), &answer.clone().encode());
             }

@@ -91,6 +91,16 @@ pub(crate) fn answers(tree: &Tree, asked: &Message, best: usize) -> Vec<Message>
     }
 }
 
+/// [`answers`] of one who has the blocks of its chain and no others.
+pub(crate) fn honest(tree: &Tree, asked: &Message, best: usize) -> Vec<Message> {
+    let Message::GetBlocks(ids) = asked else { return answers(tree, asked, best) };
+    let chain: Vec<_> = tree.branch(best).into_iter().map(|at| tree.get(at)).collect();
+    let block = |id: &BlockId| chain.iter().find(|made| made.id() == *id.as_bytes());
+    let lack = |id: &BlockId| Message::NotFound(Item::Block(*id));
+    let give = |id| block(id).map_or(lack(id), |made| Message::Block(made.bytes.clone()));
+    ids.iter().map(give).collect()
+}
+
 /// The block of this number from the newest, and from there again.
 pub(crate) fn nth_block(tree: &Tree, which: u8) -> usize {
     tree.len() - 1 - usize::from(which) % tree.len()
