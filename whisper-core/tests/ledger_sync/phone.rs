@@ -1,9 +1,5 @@
 //! A light node against peers that are silent, or late.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot run fails")]
-
-mod forge;
-
 use std::time::Duration;
 
 use whisper_core::ledger::Block;
@@ -26,9 +22,9 @@ use whisper_core::time::Timestamp;
 
 use crate::forge::Host;
 use crate::forge::at;
-
-const PEER: PeerId = PeerId::new(1);
-const OTHER: PeerId = PeerId::new(2);
+use crate::single::OTHER;
+use crate::single::PEER;
+use crate::single::transmitted;
 
 /// A light node that has all headers of a ledger.
 struct Phone {
@@ -105,13 +101,6 @@ impl Phone {
         let Question::Handle(block, handle) = question else { panic!("about a handle") };
         let proof = self.host.ledger.prove_handle(&block, &handle, &self.host.disk).unwrap();
         self.say(peer, Message::Proof(Proof::Handle(proof).encode()))
-    }
-}
-
-fn transmitted(output: &Output) -> Option<(PeerId, usize)> {
-    match output {
-        Output::Transmit { peer, payload, .. } => Some((*peer, payload.len())),
-        _ => None,
     }
 }
 
