@@ -67,15 +67,13 @@ impl State {
     ) -> Result<Vec<Output>, WhisperError> {
         // Drawn first: without randomness nothing has moved.
         let mut rng = Entropy::os().rng()?;
-        let asked: Vec<node::Output> = self.node.handle(now, input).collect();
-        Ok(self.read(now, asked, &mut rng))
+        Ok(self.relay(now, input, &mut rng))
     }
 
     /// As a step, and what time asks of conversations.
     pub(super) fn tick(&mut self, now: Timestamp) -> Result<Vec<Output>, WhisperError> {
         let mut rng = Entropy::os().rng()?;
-        let asked: Vec<node::Output> = self.node.handle(now, Input::Timeout).collect();
-        let mut outputs = self.read(now, asked, &mut rng);
+        let mut outputs = self.relay(now, Input::Timeout, &mut rng);
         if let Some(talk) = &mut self.talk {
             let due = talk.sessions.tick(now, &mut rng);
             outputs.extend(talk.carry_out(now, due, &self.node, &mut rng));
@@ -182,6 +180,11 @@ impl State {
         let mut rng = Entropy::os().rng()?;
         let asked = step(&mut talk.sessions, &mut rng)?;
         Ok(talk.carry_out(now, asked, &self.node, &mut rng))
+    }
+
+    fn relay(&mut self, now: Timestamp, input: Input<'_>, rng: &mut impl CryptoRng) -> Vec<Output> {
+        let asked: Vec<node::Output> = self.node.handle(now, input).collect();
+        self.read(now, asked, rng)
     }
 
     /// Passes on what the relay asks for, and opens what it has admitted.

@@ -2,7 +2,6 @@
 #![allow(dead_code, reason = "without the ledger nobody moves in")]
 
 use std::collections::BTreeMap;
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use whisper_core::peer::PeerId;
@@ -36,19 +35,12 @@ pub(crate) type Lodger = Box<dyn FnMut(News) -> Option<Duration> + Send>;
 pub(super) struct Lodging {
     lodger: Option<Lodger>,
     early: BTreeMap<PeerId, Vec<News>>,
-    /// The peers that the engine has met.
-    met: BTreeSet<PeerId>,
 }
 
 impl Lodging {
     /// Passes on news of a peer; how long to leave it unread, if that is asked for.
     pub(super) fn tell(&mut self, peer: PeerId, news: News) -> Option<Duration> {
         if let Some(lodger) = &mut self.lodger {
-            match news {
-                News::Connected(_) => self.met.insert(peer),
-                News::Disconnected(_) => self.met.remove(&peer),
-                News::Received { .. } | News::Written { .. } => false,
-            };
             return lodger(news);
         }
         match news {
@@ -68,26 +60,29 @@ impl Lodging {
         None
     }
 
-    /// Lets an engine in, and tells it what it has missed. Another one that was here before leaves:
-    /// the peers that it has met are given back, since they greet once in a connection.
-    pub(super) fn take_in(&mut self, lodger: Lodger) -> BTreeSet<PeerId> {
-        let met = std::mem::take(&mut self.met);
-        self.lodger = Some(lodger);
-        for (peer, early) in std::mem::take(&mut self.early) {
-            for news in early {
-                self.tell(peer, news);
-            }
+    /// Lets an engine in, and tells it what it has missed. Whether another one was here before, which
+    /// leaves.
+    pub(super) fn take_in(&mut self, mut lodger: Lodger) -> bool {
+        for news in std::mem::take(&mut self.early).into_values().flatten() {
+            lodger(news);
         }
-        met
+        self.lodger.replace(lodger).is_some()
     }
 }
 
 impl Driver {
     /// Lets a ledger share the connections of those peers that speak its protocol.
     pub(crate) fn take_in_ledger(&mut self, ledger: Lodger) {
-        for peer in self.ledger.take_in(ledger) {
-            // Not for good: whoever dialled dials again, and greets the new one.
-            self.shell.transport.disconnect(peer, Goodbye::Quitting);
+        if !self.ledger.take_in(ledger) {
+            return;
+        }
+        // They have greeted the one before, and greet once in a connection. Not for good: whoever
+        // dialled dials again, and greets the new one.
+        let peers: Vec<PeerId> = self.shell.facts.keys().copied().collect();
+        for peer in peers {
+            if self.shell.speaks(peer, Protocol::Ledger) {
+                self.shell.transport.disconnect(peer, Goodbye::Quitting);
+            }
         }
     }
 
@@ -126,10 +121,11 @@ mod tests {
         }
         lodging.tell(leaves, News::Disconnected(leaves));
         let (sender, heard) = mpsc::channel();
-        lodging.take_in(Box::new(move |news| {
+        let was_taken = lodging.take_in(Box::new(move |news| {
             let _ = sender.send(news);
             Some(Duration::from_secs(1))
         }));
+        assert!(!was_taken);
         let heard: Vec<News> = heard.try_iter().collect();
         assert_eq!(heard.len(), EARLY_MAX);
         assert!(matches!(heard[..2], [News::Connected(_), News::Received { code: 0, .. }]));
@@ -137,8 +133,6 @@ mod tests {
             lodging.tell(stays, News::Written { peer: stays, bytes: 1 }),
             Some(Duration::from_secs(1))
         );
-        let met = |lodging: &mut Lodging| lodging.take_in(Box::new(|_| None));
-        assert_eq!(met(&mut lodging), BTreeSet::from([stays]), "the next has to meet it anew");
-        assert_eq!(met(&mut lodging), BTreeSet::new());
+        assert!(lodging.take_in(Box::new(|_| None)), "the next takes the place of that one");
     }
 }
