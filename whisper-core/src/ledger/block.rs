@@ -1,20 +1,27 @@
 //! Blocks: a header and what it commits to.
 
+pub(super) mod handle;
+pub(super) mod header;
+pub(super) mod seal;
+pub(super) mod signature;
+pub(super) mod tx;
+
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use super::hash::BlockId;
-use super::hash::Keccak;
-use super::header::Header;
-use super::header::HeaderError;
-use super::merkle;
-use super::merkle::Path;
-use super::params::Params;
-use super::read::Fields;
-use super::seal::Seal;
-use super::signature::SigCheck;
-use super::tx::Tx;
-use super::tx::TxError;
+use header::Header;
+use header::HeaderError;
+use seal::Seal;
+use signature::SigCheck;
+use tx::Tx;
+use tx::TxError;
+
+use crate::ledger::hash::BlockId;
+use crate::ledger::hash::Keccak;
+use crate::ledger::read::Fields;
+use crate::ledger::rules::params::Params;
+use crate::ledger::tree::merkle;
+use crate::ledger::tree::merkle::Path;
 
 /// A block of which only the header has been read.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

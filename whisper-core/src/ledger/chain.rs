@@ -2,12 +2,15 @@
 
 mod archive;
 mod audit;
+pub(super) mod check;
+pub(super) mod directory;
 mod owners;
 mod place;
 mod recent;
 mod reorganise;
 mod replay;
 mod restore;
+mod state;
 
 use alloc::collections::BTreeMap;
 use alloc::collections::VecDeque;
@@ -23,33 +26,36 @@ pub use audit::AuditError;
 pub use restore::Backup;
 pub use restore::RestoreError;
 
+use check::check_block;
+use directory::Directory;
 use owners::Owners;
 use place::Place;
 use recent::Recent;
+use state::Change;
+use state::Changes;
+use state::State;
 
-use super::block::Block;
-use super::block::BlockError;
-use super::block::Unchecked;
-use super::check::check_block;
-use super::directory::Directory;
-use super::hash::BlockId;
-use super::hash::Keccak;
-use super::header::Header;
-use super::header::HeaderError;
-use super::headers::BatchError;
-use super::headers::Entry;
-use super::headers::HeaderChain;
-use super::headers::HeaderUpdate;
-use super::headers::Scan;
-use super::headers::up_to;
-use super::params::Params;
-use super::signature::SigCache;
-use super::signature::SigCheck;
-use super::signature::Verified;
-use super::state::Change;
-use super::state::Changes;
-use super::state::State;
-use super::tx::Tx;
+use crate::ledger::block::Block;
+use crate::ledger::block::BlockError;
+use crate::ledger::block::Fault;
+use crate::ledger::block::Unchecked;
+use crate::ledger::block::header::Header;
+use crate::ledger::block::header::HeaderError;
+use crate::ledger::block::signature::SigCache;
+use crate::ledger::block::signature::SigCheck;
+use crate::ledger::block::signature::Verified;
+use crate::ledger::block::tx::Tx;
+use crate::ledger::block::tx::TxError;
+use crate::ledger::hash::BlockId;
+use crate::ledger::hash::Keccak;
+use crate::ledger::hash::TxId;
+use crate::ledger::headers::BatchError;
+use crate::ledger::headers::Entry;
+use crate::ledger::headers::HeaderChain;
+use crate::ledger::headers::HeaderUpdate;
+use crate::ledger::headers::Scan;
+use crate::ledger::headers::up_to;
+use crate::ledger::rules::params::Params;
 use crate::time::Timestamp;
 
 /// A chain of valid blocks from a network's first one, and what follows from it: nothing else has
@@ -166,7 +172,7 @@ impl Ledger {
     }
 
     /// Checks a signature, unless it is known to be good.
-    pub(super) fn verify(&mut self, check: &SigCheck) -> Result<(), super::tx::TxError> {
+    pub(super) fn verify(&mut self, check: &SigCheck) -> Result<(), TxError> {
         self.cache.verify(check)
     }
 
@@ -260,7 +266,7 @@ impl Ledger {
     }
 
     /// Ids of all transactions of the chain that have not expired.
-    pub fn unexpired(&self) -> impl Iterator<Item = super::hash::TxId> {
+    pub fn unexpired(&self) -> impl Iterator<Item = TxId> {
         self.state.seen()
     }
 
@@ -271,7 +277,7 @@ impl Ledger {
         time: u32,
         txs: impl IntoIterator<Item = Tx>,
     ) -> (Vec<Tx>, [u8; 32]) {
-        super::check::choose(&self.params, &self.state, (height, time), txs)
+        check::choose(&self.params, &self.state, (height, time), txs)
     }
 
     /// Height of the oldest claim among the handles that this key owns.
@@ -303,7 +309,7 @@ impl Ledger {
         };
         match &adopted {
             Err(BlockError::Ancestor { id, .. }) => self.refuse(id),
-            Err(error) if error.fault() == super::block::Fault::Invalid => self.refuse(&entry.id),
+            Err(error) if error.fault() == Fault::Invalid => self.refuse(&entry.id),
             _ => {}
         }
         adopted

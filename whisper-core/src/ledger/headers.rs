@@ -9,6 +9,7 @@ mod scan;
 mod side;
 mod trunk;
 mod walk;
+mod window;
 
 use alloc::vec::Vec;
 use core::marker::PhantomData;
@@ -21,17 +22,17 @@ use batch::Batch;
 use refused::Refused;
 use side::Side;
 use trunk::Trunk;
+use window::MEDIAN_SPAN;
+use window::Window;
 
-use super::hash::BlockId;
-use super::hash::Keccak;
-use super::hash::PowHash;
-use super::header::Header;
-use super::header::HeaderError;
-use super::params::HeaderRules;
-use super::pow::Bits;
-use super::pow::ChainWork;
-use super::window::MEDIAN_SPAN;
-use super::window::Window;
+use crate::ledger::block::header::Header;
+use crate::ledger::block::header::HeaderError;
+use crate::ledger::hash::BlockId;
+use crate::ledger::hash::Keccak;
+use crate::ledger::hash::PowHash;
+use crate::ledger::pow::Bits;
+use crate::ledger::pow::ChainWork;
+use crate::ledger::rules::params::HeaderRules;
 use crate::time::Timestamp;
 
 /// A header in its place.

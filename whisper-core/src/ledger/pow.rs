@@ -1,9 +1,12 @@
 //! Targets, their compact form, and the work that a chain stands for.
 
+pub(super) mod uint;
+
 use core::fmt;
 
-use super::hash::BlockId;
-use super::uint::U256;
+use uint::U256;
+
+use crate::ledger::hash::BlockId;
 
 /// A target as it stands in a header: one byte of exponent, three of mantissa. It may be nonsense
 /// until [`Bits::target`] has read it.

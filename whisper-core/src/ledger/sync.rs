@@ -14,6 +14,7 @@ mod peer;
 mod serve;
 mod txs;
 mod unwritten;
+pub(super) mod wire;
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
@@ -29,24 +30,24 @@ pub use light::LightNode;
 
 use links::Links;
 use unwritten::Unwritten;
+use wire::Item;
+use wire::Message;
+use wire::Status;
 
-use super::block::Block;
-use super::block::BlockError;
-use super::block::Unchecked;
-use super::chain::Archive;
-use super::chain::ChainUpdate;
-use super::chain::Ledger;
-use super::chain::Nothing;
-use super::hash::BlockId;
-use super::hash::TxId;
-use super::mempool::Mempool;
-use super::mempool::MempoolError;
-use super::signature::SigCheck;
-use super::signature::Verified;
-use super::tx::Tx;
-use super::wire::Item;
-use super::wire::Message;
-use super::wire::Status;
+use crate::ledger::block::Block;
+use crate::ledger::block::BlockError;
+use crate::ledger::block::Unchecked;
+use crate::ledger::block::signature::SigCheck;
+use crate::ledger::block::signature::Verified;
+use crate::ledger::block::tx::Tx;
+use crate::ledger::chain::Archive;
+use crate::ledger::chain::ChainUpdate;
+use crate::ledger::chain::Ledger;
+use crate::ledger::chain::Nothing;
+use crate::ledger::hash::BlockId;
+use crate::ledger::hash::TxId;
+use crate::ledger::mining::mempool::Mempool;
+use crate::ledger::mining::mempool::MempoolError;
 use crate::peer::PeerId;
 use crate::time::Timestamp;
 
@@ -239,7 +240,7 @@ impl<A: Archive> LedgerNode<A> {
         if tip.work > status.work {
             self.links.tell(peer, &[Item::Block(tip.id)]);
         }
-        let best = self.mempool.iter().take(super::wire::ITEMS_MAX);
+        let best = self.mempool.iter().take(wire::ITEMS_MAX);
         let items: Vec<Item> = best.map(|(tx, _)| Item::Tx(tx.id())).collect();
         if !items.is_empty() {
             self.links.send(peer, Message::Inv(items));
@@ -311,7 +312,7 @@ impl<A: Archive> LedgerNode<A> {
     /// Tells all peers but one that there is something.
     fn announce(&mut self, items: &[Item], but: Option<PeerId>) {
         for peer in self.links.ready().filter(|peer| Some(*peer) != but).collect::<Vec<_>>() {
-            for part in items.chunks(super::wire::ITEMS_MAX) {
+            for part in items.chunks(wire::ITEMS_MAX) {
                 self.links.tell(peer, part);
             }
         }

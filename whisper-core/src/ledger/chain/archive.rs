@@ -3,11 +3,11 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use crate::ledger::directory::Record;
-use crate::ledger::handle::Handle;
+use super::directory::Record;
+use crate::ledger::block::handle::Handle;
+use crate::ledger::block::tx::Tx;
 use crate::ledger::hash::BlockId;
 use crate::ledger::hash::TxId;
-use crate::ledger::tx::Tx;
 
 /// Where a host keeps what it was told to store.
 pub trait Archive {

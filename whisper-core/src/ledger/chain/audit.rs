@@ -4,8 +4,8 @@ use core::ops::RangeInclusive;
 
 use super::Archive;
 use super::Ledger;
+use super::check::check_alone;
 use crate::ledger::block::BlockError;
-use crate::ledger::check::check_alone;
 
 /// What an audit has looked at.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]

@@ -2,8 +2,8 @@
 
 use alloc::collections::BTreeMap;
 
-use crate::ledger::directory::Record;
-use crate::ledger::handle::Handle;
+use super::directory::Record;
+use crate::ledger::block::handle::Handle;
 
 /// Height of the claim of each active handle, by its owner's key.
 #[derive(Clone, Debug, Default)]

@@ -8,14 +8,14 @@ use super::BlockError;
 use super::ChainUpdate;
 use super::Ledger;
 use super::StoreOp;
+use super::check::check_block;
+use super::state::Changes;
+use super::state::State;
+use super::state::Undo;
 use crate::ledger::block::Block;
-use crate::ledger::check::check_block;
+use crate::ledger::block::tx::Tx;
 use crate::ledger::hash::BlockId;
 use crate::ledger::headers::Entry;
-use crate::ledger::state::Changes;
-use crate::ledger::state::State;
-use crate::ledger::state::Undo;
-use crate::ledger::tx::Tx;
 use crate::time::Timestamp;
 
 /// A block to add, judged.

@@ -6,13 +6,13 @@ use super::Archive;
 use super::BlockError;
 use super::Ledger;
 use super::StoreOp;
+use super::check::check_block;
+use super::state::State;
+use super::state::Undo;
 use crate::ledger::block::Block;
-use crate::ledger::check::check_block;
 use crate::ledger::hash::BlockId;
 use crate::ledger::hash::Keccak;
 use crate::ledger::headers::HeaderChain;
-use crate::ledger::state::State;
-use crate::ledger::state::Undo;
 
 /// The state before some blocks, and these with what takes them back, the newest first.
 pub(super) type TakenBack = (State, Vec<(Block, Undo)>);

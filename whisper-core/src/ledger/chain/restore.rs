@@ -7,19 +7,19 @@ use core::iter;
 
 use super::Archive;
 use super::Ledger;
+use super::check::LIFETIME;
+use super::check::check_block;
+use super::directory::Directory;
+use super::directory::Record;
+use super::state::State;
 use crate::ledger::block::BlockError;
-use crate::ledger::check::LIFETIME;
-use crate::ledger::check::check_block;
-use crate::ledger::directory::Directory;
-use crate::ledger::directory::Record;
+use crate::ledger::block::header::Header;
+use crate::ledger::block::header::HeaderError;
 use crate::ledger::hash::BlockId;
 use crate::ledger::hash::TxId;
-use crate::ledger::header::Header;
-use crate::ledger::header::HeaderError;
 use crate::ledger::headers::BatchError;
 use crate::ledger::headers::Entry;
-use crate::ledger::params::Params;
-use crate::ledger::state::State;
+use crate::ledger::rules::params::Params;
 use crate::time::Timestamp;
 
 /// What a host has stored of a chain, besides its blocks.

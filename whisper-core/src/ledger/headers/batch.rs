@@ -7,11 +7,11 @@ use core::iter;
 use super::BatchError;
 use super::Entry;
 use super::HeaderChain;
+use super::window::Window;
+use crate::ledger::block::header::Header;
+use crate::ledger::block::header::HeaderError;
 use crate::ledger::hash::BlockId;
 use crate::ledger::hash::PowHash;
-use crate::ledger::header::Header;
-use crate::ledger::header::HeaderError;
-use crate::ledger::window::Window;
 use crate::time::Timestamp;
 
 /// Judged headers that are not in the chain yet.

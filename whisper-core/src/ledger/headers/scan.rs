@@ -4,13 +4,13 @@ use core::marker::PhantomData;
 
 use super::BatchError;
 use super::HeaderChain;
+use super::window::Window;
+use crate::ledger::block::header::Header;
+use crate::ledger::block::header::HeaderError;
 use crate::ledger::hash::BlockId;
 use crate::ledger::hash::PowHash;
-use crate::ledger::header::Header;
-use crate::ledger::header::HeaderError;
-use crate::ledger::params::HeaderRules;
 use crate::ledger::pow::ChainWork;
-use crate::ledger::window::Window;
+use crate::ledger::rules::params::HeaderRules;
 use crate::time::Timestamp;
 
 /// A branch that goes by: each header is held against all rules, and only the last few are kept. If

@@ -7,8 +7,8 @@ use hashbrown::HashTable;
 use hashbrown::hash_table::OccupiedEntry;
 
 use super::Entry;
+use crate::ledger::block::header::Header;
 use crate::ledger::hash::BlockId;
-use crate::ledger::header::Header;
 use crate::ledger::pow::ChainWork;
 
 /// A chain of at least one header.

@@ -4,10 +4,10 @@ use alloc::vec::Vec;
 
 use super::Entry;
 use super::HeaderChain;
+use crate::ledger::block::header::Header;
 use crate::ledger::hash::BlockId;
 use crate::ledger::hash::PowHash;
-use crate::ledger::header::Header;
-use crate::ledger::wire::LOCATOR_MAX;
+use crate::ledger::sync::wire::LOCATOR_MAX;
 
 /// How headers changed the chain.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -10,16 +10,16 @@ use super::contract::Event;
 use super::contract::Output;
 use super::contract::Violation;
 use super::peer::PATIENCE;
+use super::wire::BLOCKS_MAX;
+use super::wire::Message;
 use crate::ledger::block::Block;
 use crate::ledger::block::BlockError;
 use crate::ledger::block::Fault;
 use crate::ledger::block::Unchecked;
+use crate::ledger::block::header::HeaderError;
 use crate::ledger::chain::Archive;
 use crate::ledger::hash::BlockId;
-use crate::ledger::header::HeaderError;
 use crate::ledger::headers::Entry;
-use crate::ledger::wire::BLOCKS_MAX;
-use crate::ledger::wire::Message;
 use crate::peer::PeerId;
 
 /// How many blocks ahead of the ledger may be asked for: what came too early waits in memory, so

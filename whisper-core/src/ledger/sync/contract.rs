@@ -4,19 +4,19 @@ use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
+use super::wire::Question;
+use super::wire::Status;
 use crate::ledger::block::BlockError;
 use crate::ledger::block::BodyError;
+use crate::ledger::block::header::HeaderError;
+use crate::ledger::block::tx::TxError;
 use crate::ledger::chain::ChainUpdate;
 use crate::ledger::hash::BlockId;
 use crate::ledger::hash::TxId;
-use crate::ledger::header::HeaderError;
-use crate::ledger::light::Proven;
+use crate::ledger::light::client::Proven;
+use crate::ledger::light::proof::Proof;
+use crate::ledger::light::proof::ProofError;
 use crate::ledger::pow::ChainWork;
-use crate::ledger::proof::Proof;
-use crate::ledger::proof::ProofError;
-use crate::ledger::tx::TxError;
-use crate::ledger::wire::Question;
-use crate::ledger::wire::Status;
 use crate::peer::PeerId;
 use crate::time::Timestamp;
 

@@ -14,15 +14,16 @@ use super::contract::Violation;
 use super::headers;
 use super::links::Links;
 use super::peer::PATIENCE;
+use super::wire::Item;
+use super::wire::Message;
+use super::wire::Question;
+use super::wire::Status;
 use crate::ledger::headers::HeaderChain;
-use crate::ledger::light::LightClient;
-use crate::ledger::light::Proven;
-use crate::ledger::proof::Proof;
-use crate::ledger::proof::ProofError;
-use crate::ledger::wire::Item;
-use crate::ledger::wire::Message;
-use crate::ledger::wire::Question;
-use crate::ledger::wire::Status;
+use crate::ledger::light::client::LightClient;
+use crate::ledger::light::client::Proven;
+use crate::ledger::light::proof::Proof;
+use crate::ledger::light::proof::ProofError;
+use crate::ledger::pow::ChainWork;
 use crate::peer::PeerId;
 use crate::time::Timestamp;
 
@@ -166,7 +167,7 @@ impl LightNode {
     /// A light node has no blocks: it claims the first one only, so that nobody asks it for more.
     fn status(&self) -> Status {
         let genesis = self.client.params().genesis_id();
-        Status { genesis, tip: genesis, height: 0, work: crate::ledger::pow::ChainWork::ZERO }
+        Status { genesis, tip: genesis, height: 0, work: ChainWork::ZERO }
     }
 
     fn take_proof(&mut self, peer: PeerId, bytes: &[u8]) {

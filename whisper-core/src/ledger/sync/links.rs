@@ -15,12 +15,12 @@ use super::peer::PATIENCE;
 use super::peer::Peer;
 use super::peer::STRIKES;
 use super::peer::Want;
+use super::wire::Item;
+use super::wire::Message;
+use super::wire::Status;
 use crate::ledger::hash::BlockId;
 use crate::ledger::hash::TxId;
 use crate::ledger::pow::ChainWork;
-use crate::ledger::wire::Item;
-use crate::ledger::wire::Message;
-use crate::ledger::wire::Status;
 use crate::peer::PeerId;
 use crate::time::Timestamp;
 

@@ -5,13 +5,13 @@ use alloc::collections::BTreeSet;
 use alloc::collections::VecDeque;
 use core::time::Duration;
 
+use super::wire::ITEMS_MAX;
+use super::wire::Question;
 use crate::ledger::hash::BlockId;
 use crate::ledger::hash::Keccak;
 use crate::ledger::hash::TxId;
 use crate::ledger::headers::Scan;
 use crate::ledger::pow::ChainWork;
-use crate::ledger::wire::ITEMS_MAX;
-use crate::ledger::wire::Question;
 use crate::time::Timestamp;
 
 /// How long a peer may take to answer, and how long for each block that it is asked for.

@@ -4,12 +4,12 @@ use alloc::vec::Vec;
 
 use super::LedgerNode;
 use super::peer::Want;
+use super::wire::HEADERS_MAX;
+use super::wire::Item;
+use super::wire::Message;
+use super::wire::Question;
 use crate::ledger::chain::Archive;
-use crate::ledger::proof::Proof;
-use crate::ledger::wire::HEADERS_MAX;
-use crate::ledger::wire::Item;
-use crate::ledger::wire::Message;
-use crate::ledger::wire::Question;
+use crate::ledger::light::proof::Proof;
 use crate::peer::PeerId;
 
 impl<A: Archive> LedgerNode<A> {

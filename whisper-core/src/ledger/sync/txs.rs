@@ -8,14 +8,14 @@ use super::contract::Event;
 use super::contract::Output;
 use super::contract::Violation;
 use super::peer::PATIENCE;
+use super::wire::Item;
+use super::wire::Message;
+use super::wire::TXS_MAX;
+use crate::ledger::block::tx::Tx;
+use crate::ledger::block::tx::TxError;
 use crate::ledger::chain::Archive;
 use crate::ledger::hash::TxId;
-use crate::ledger::mempool::MempoolError;
-use crate::ledger::tx::Tx;
-use crate::ledger::tx::TxError;
-use crate::ledger::wire::Item;
-use crate::ledger::wire::Message;
-use crate::ledger::wire::TXS_MAX;
+use crate::ledger::mining::mempool::MempoolError;
 use crate::peer::PeerId;
 
 /// How many transactions a peer is asked for at a time: what it offers beyond that waits.

@@ -5,8 +5,8 @@
 
 use alloc::vec::Vec;
 
-use super::hash::TreeHash;
-use super::read::Fields;
+use crate::ledger::hash::TreeHash;
+use crate::ledger::read::Fields;
 
 /// The hash of a leaf that holds `data`.
 pub fn leaf<H: TreeHash>(data: &[u8]) -> [u8; 32] {
@@ -88,7 +88,7 @@ impl Path {
         bytes.extend(self.hashes.iter().flatten());
     }
 
-    pub(super) fn read(fields: &mut Fields<'_>) -> Option<Self> {
+    pub(in crate::ledger) fn read(fields: &mut Fields<'_>) -> Option<Self> {
         let (index, size) = (fields.u32()?, fields.u32()?);
         let count = usize::from(fields.u8()?);
         // A tree of 2^32 leaves is 32 levels high.

@@ -3,8 +3,8 @@
 use core::fmt;
 use core::str::FromStr;
 
-use super::hash::TAG_HANDLE;
-use super::hash::keccak;
+use crate::ledger::hash::TAG_HANDLE;
+use crate::ledger::hash::keccak;
 
 /// A name in the directory: 3 to 32 of `a-z`, `0-9` and `-`, no `-` at the ends.
 #[derive(Clone, Copy, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -19,7 +19,7 @@ impl Handle {
     /// The fewest characters a handle has.
     pub const MIN: usize = 3;
     /// No handle sorts before the first or after the second of these, which are none themselves.
-    pub(super) const BOUNDS: (Self, Self) = (
+    pub(in crate::ledger) const BOUNDS: (Self, Self) = (
         Self { bytes: [0; Self::MAX], len: 0 },
         Self { bytes: [u8::MAX; Self::MAX], len: u8::MAX },
     );

@@ -5,9 +5,9 @@ use alloc::vec::Vec;
 
 use super::directory::Directory;
 use super::directory::Record;
-use super::hash::TxId;
-use super::read::Fields;
-use super::tx::Tx;
+use crate::ledger::block::tx::Tx;
+use crate::ledger::hash::TxId;
+use crate::ledger::read::Fields;
 
 /// The state after a block.
 #[derive(Clone, Debug, Default)]
@@ -142,7 +142,7 @@ fn read_record(fields: &mut Fields<'_>) -> Option<Option<Record>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ledger::directory::NextKey;
+    use crate::ledger::chain::directory::NextKey;
 
     fn record(handle: &str, seq: u32) -> Record {
         let handle = handle.parse().unwrap();

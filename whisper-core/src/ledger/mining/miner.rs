@@ -2,19 +2,19 @@
 
 use alloc::vec::Vec;
 
-use super::block::Block;
-use super::block::Unchecked;
-use super::block::assemble;
-use super::chain::Ledger;
-use super::hash::BlockId;
-use super::hash::Keccak;
-use super::header::Header;
-use super::merkle;
-use super::merkle::Path;
-use super::pow::ChainWork;
-use super::pow::Target;
-use super::seal::Seal;
-use super::tx::Tx;
+use crate::ledger::block::Block;
+use crate::ledger::block::Unchecked;
+use crate::ledger::block::assemble;
+use crate::ledger::block::header::Header;
+use crate::ledger::block::seal::Seal;
+use crate::ledger::block::tx::Tx;
+use crate::ledger::chain::Ledger;
+use crate::ledger::hash::BlockId;
+use crate::ledger::hash::Keccak;
+use crate::ledger::pow::ChainWork;
+use crate::ledger::pow::Target;
+use crate::ledger::tree::merkle;
+use crate::ledger::tree::merkle::Path;
 use crate::time::Timestamp;
 
 /// A candidate for the next block, which lacks only its nonce.
@@ -30,7 +30,7 @@ pub struct Template {
 
 impl Template {
     /// A candidate on top of the ledger's chain. Transactions that cannot stand in it are left out;
-    /// their signatures are taken to be good, as those of a [`Mempool`](super::Mempool) are. `tag`
+    /// their signatures are taken to be good, as those of a [`Mempool`](crate::ledger::Mempool) are. `tag`
     /// marks the miner, and must differ between those who search at the same time; of more than 24
     /// bytes the first count.
     ///
@@ -147,7 +147,7 @@ impl Miner {
 
     /// Goes on as if all nonces but the last few had been tried: for tests of what comes after.
     #[cfg(test)]
-    pub(super) fn skip_to(&mut self, nonce: u32) {
+    pub(in crate::ledger) fn skip_to(&mut self, nonce: u32) {
         self.nonce = Some(nonce);
     }
 }
@@ -167,7 +167,7 @@ pub enum TemplateError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ledger::params::Params;
+    use crate::ledger::rules::params::Params;
 
     #[test]
     fn when_nonces_run_out_the_seal_counts_on() {

@@ -3,29 +3,29 @@
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
-use super::block::BLOCK_MAX;
-use super::block::Block;
-use super::block::BlockError;
-use super::block::framed_len;
 use super::directory::Directory;
 use super::directory::Record;
 use super::directory::RegisterError;
-use super::handle::Handle;
-use super::hash::TxId;
-use super::params::Params;
-use super::signature::SigCache;
 use super::state::Change;
 use super::state::Changes;
 use super::state::State;
-use super::tx::Payload;
-use super::tx::Tx;
-use super::tx::TxError;
+use crate::ledger::block::BLOCK_MAX;
+use crate::ledger::block::Block;
+use crate::ledger::block::BlockError;
+use crate::ledger::block::framed_len;
+use crate::ledger::block::handle::Handle;
+use crate::ledger::block::signature::SigCache;
+use crate::ledger::block::tx::Payload;
+use crate::ledger::block::tx::Tx;
+use crate::ledger::block::tx::TxError;
+use crate::ledger::hash::TxId;
+use crate::ledger::rules::params::Params;
 
 /// The most operations on handles in one block.
 const REGISTER_MAX: usize = 64;
 
 /// How long before its expiry a transaction may stand in a block, in seconds.
-pub(super) const LIFETIME: u32 = 7_200;
+pub(in crate::ledger) const LIFETIME: u32 = 7_200;
 
 /// Holds a block at `height` against the state before it. `cache` spares signatures that are known
 /// to be good; without one, none is checked: the block was valid before.
@@ -111,7 +111,7 @@ fn place(at: usize) -> u32 {
 
 /// The rules of single transactions that need no state: all but those of duplicates, signatures and
 /// the directory. Returns what comes before the signature and what comes after it.
-pub(super) fn check_alone<'a>(
+pub(in crate::ledger) fn check_alone<'a>(
     params: &Params,
     tx: &'a Tx,
     time: u32,

@@ -7,10 +7,10 @@ use alloc::vec::Vec;
 use super::Mempool;
 use crate::ledger::block::BLOCK_MAX;
 use crate::ledger::block::framed_len;
+use crate::ledger::block::tx::Kind;
+use crate::ledger::block::tx::Tx;
 use crate::ledger::chain::Ledger;
 use crate::ledger::hash::TxId;
-use crate::ledger::tx::Kind;
-use crate::ledger::tx::Tx;
 
 /// So that nobody fills a block alone.
 const PER_AUTHOR: usize = 4;

@@ -3,13 +3,13 @@
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
-use super::hash::Keccak;
-use super::hash::TxId;
-use super::merkle;
 use super::tx::Tx;
 use super::tx::TxError;
 use crate::crypto::curve;
 use crate::identity::PublicKey;
+use crate::ledger::hash::Keccak;
+use crate::ledger::hash::TxId;
+use crate::ledger::tree::merkle;
 
 /// One signature to check. It needs nothing but itself: hand each to any thread.
 #[derive(Clone, Debug)]
@@ -26,7 +26,7 @@ pub struct Verified([u8; 32]);
 
 impl SigCheck {
     /// `leaf` is the hash of id and signature: what the transaction's block commits to.
-    pub(super) const fn new_parts(
+    pub(in crate::ledger) const fn new_parts(
         id: TxId,
         author: [u8; 33],
         signature: [u8; 64],
@@ -35,7 +35,7 @@ impl SigCheck {
         Self { id, author, signature, leaf }
     }
 
-    pub(super) fn new(tx: &Tx, leaf: [u8; 32]) -> Self {
+    pub(in crate::ledger) fn new(tx: &Tx, leaf: [u8; 32]) -> Self {
         Self::new_parts(tx.id(), tx.author(), tx.signature(), leaf)
     }
 
@@ -91,7 +91,7 @@ const HALF_ORDER: [u8; 32] = [
 /// Signatures that were found good, so that a block of known transactions costs hashes only. Two
 /// generations: when the young one is full it becomes the old one, and the old one goes.
 #[derive(Clone, Debug, Default)]
-pub(super) struct SigCache {
+pub(in crate::ledger) struct SigCache {
     young: BTreeSet<[u8; 32]>,
     old: BTreeSet<[u8; 32]>,
 }
@@ -100,19 +100,19 @@ impl SigCache {
     /// Chosen to hold a full mempool (8 MiB of the smallest transactions) over both generations.
     const GENERATION: usize = 40_000;
 
-    pub(super) fn insert(&mut self, verified: Verified) {
+    pub(in crate::ledger) fn insert(&mut self, verified: Verified) {
         if self.young.len() >= Self::GENERATION {
             self.old = core::mem::take(&mut self.young);
         }
         self.young.insert(verified.0);
     }
 
-    pub(super) fn contains(&self, check: &SigCheck) -> bool {
+    pub(in crate::ledger) fn contains(&self, check: &SigCheck) -> bool {
         self.young.contains(&check.leaf) || self.old.contains(&check.leaf)
     }
 
     /// Checks the signature unless it is known to be good.
-    pub(super) fn verify(&mut self, check: &SigCheck) -> Result<(), TxError> {
+    pub(in crate::ledger) fn verify(&mut self, check: &SigCheck) -> Result<(), TxError> {
         if !self.contains(check) {
             self.insert(check.verify()?);
         }

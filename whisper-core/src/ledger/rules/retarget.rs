@@ -1,8 +1,8 @@
 //! How a header's bits follow from the headers before it.
 
-use super::pow::Bits;
-use super::pow::Target;
-use super::uint::U256;
+use crate::ledger::pow::Bits;
+use crate::ledger::pow::Target;
+use crate::ledger::pow::uint::U256;
 
 /// The rule that gives a header's bits.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -28,19 +28,19 @@ pub enum Retarget {
 
 /// What a rule looks at: the newest header of a branch, and the one before.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Parent {
-    pub(super) height: u32,
-    pub(super) bits: Bits,
-    pub(super) time: u32,
+pub(in crate::ledger) struct Parent {
+    pub(in crate::ledger) height: u32,
+    pub(in crate::ledger) bits: Bits,
+    pub(in crate::ledger) time: u32,
     /// The grandparent's time; nothing at genesis.
-    pub(super) previous: Option<u32>,
+    pub(in crate::ledger) previous: Option<u32>,
     /// The time of the first header of the parent's period, if the rule has periods.
-    pub(super) period: Option<u32>,
+    pub(in crate::ledger) period: Option<u32>,
 }
 
 impl Retarget {
     /// The height at which the period of the header at `height` began, if the rule has periods.
-    pub(super) fn period_start(&self, height: u32) -> Option<u32> {
+    pub(in crate::ledger) fn period_start(&self, height: u32) -> Option<u32> {
         match *self {
             Self::Bitcoin { interval, .. } => height.checked_sub(height.checked_rem(interval)?),
             Self::Fixed | Self::Asert { .. } => None,
@@ -49,7 +49,7 @@ impl Retarget {
 
     /// The bits that a child of `parent` must have. Nothing if they follow from a header that is
     /// not known.
-    pub(super) fn next_bits(&self, parent: &Parent, limit: Target) -> Option<Bits> {
+    pub(in crate::ledger) fn next_bits(&self, parent: &Parent, limit: Target) -> Option<Bits> {
         match *self {
             Self::Fixed => Some(parent.bits),
             Self::Asert { spacing, half_life } => Some(match parent.previous {

@@ -6,15 +6,15 @@ use alloc::vec::Vec;
 
 pub use draft::TxDraft;
 
-use super::directory::NextKey;
-use super::directory::Operation;
-use super::directory::Register;
-use super::directory::RegisterError;
 use super::handle::Handle;
-use super::hash::TxId;
-use super::hash::keccak;
-use super::params::Params;
-use super::read::Fields;
+use crate::ledger::chain::directory::NextKey;
+use crate::ledger::chain::directory::Operation;
+use crate::ledger::chain::directory::Register;
+use crate::ledger::chain::directory::RegisterError;
+use crate::ledger::hash::TxId;
+use crate::ledger::hash::keccak;
+use crate::ledger::read::Fields;
+use crate::ledger::rules::params::Params;
 use crate::topic::Topic;
 
 /// What a signed transaction is.
@@ -84,7 +84,7 @@ pub struct Anchor {
 }
 
 /// A signed transaction: large enough to have all fields, its id computed once. What else is true
-/// of it depends on who asks: [`Tx::decode`] has read all its fields, a [`Ledger`](super::Ledger)
+/// of it depends on who asks: [`Tx::decode`] has read all its fields, a [`Ledger`](crate::ledger::Ledger)
 /// judges the rest.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Tx {
@@ -96,7 +96,7 @@ impl Tx {
     /// The most bytes that a transaction may have.
     pub const MAX: usize = 2_048;
     /// The bytes of the fields before the payload, of the nonce and of the signature.
-    pub(super) const MIN: usize = Self::PAYLOAD + Self::NONCE + Self::SIGNATURE;
+    pub(in crate::ledger) const MIN: usize = Self::PAYLOAD + Self::NONCE + Self::SIGNATURE;
     const PAYLOAD: usize = 39;
     const NONCE: usize = 8;
     const SIGNATURE: usize = 64;
@@ -113,14 +113,14 @@ impl Tx {
     }
 
     /// Takes bytes that are long enough to be a transaction.
-    pub(super) fn frame(bytes: &[u8], params: &Params) -> Option<Self> {
+    pub(in crate::ledger) fn frame(bytes: &[u8], params: &Params) -> Option<Self> {
         let body = bytes.get(..bytes.len().checked_sub(Self::SIGNATURE)?)?;
         let id = TxId::new(keccak(&[params.chain_tag(), body]));
         (bytes.len() >= Self::MIN).then(|| Self { bytes: bytes.to_vec(), id })
     }
 
     /// Size, format and kind.
-    pub(super) fn check_form(&self) -> Result<Kind, TxError> {
+    pub(in crate::ledger) fn check_form(&self) -> Result<Kind, TxError> {
         if self.bytes.len() > Self::MAX {
             return Err(TxError::Size);
         }
@@ -177,7 +177,7 @@ impl Tx {
     }
 
     /// What stands for it in a block's tree: id and signature, so that nobody need hash it twice.
-    pub(super) fn entry(&self) -> [u8; 96] {
+    pub(in crate::ledger) fn entry(&self) -> [u8; 96] {
         let mut entry = [0; 96];
         let (id, signature) = entry.split_at_mut(32);
         id.copy_from_slice(self.id.as_bytes());

@@ -7,8 +7,8 @@ use super::EMPTY;
 use super::bit;
 use super::leaf_hash;
 use crate::ledger::hash::Keccak;
-use crate::ledger::merkle;
 use crate::ledger::read::Fields;
+use crate::ledger::tree::merkle;
 
 /// Proves what stands under a key of a tree, or that nothing does.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use super::read::Fields;
+use crate::ledger::read::Fields;
 
 /// The first transaction of a block, unsigned: its height, how many transactions it has, and the
 /// root of the directory after it.
@@ -23,7 +23,7 @@ impl Seal {
     /// The most bytes that `extra` may have.
     pub const EXTRA_MAX: usize = 32;
     /// The fewest and the most bytes of an encoded Seal; never the 96 of another transaction's leaf.
-    pub(super) const LEN: core::ops::RangeInclusive<usize> = 42..=74;
+    pub(in crate::ledger) const LEN: core::ops::RangeInclusive<usize> = 42..=74;
 
     /// Writes the Seal. What `extra` has beyond its limit is left out.
     pub fn encode(&self) -> Vec<u8> {

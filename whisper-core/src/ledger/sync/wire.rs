@@ -2,23 +2,23 @@
 
 use alloc::vec::Vec;
 
-use super::handle::Handle;
-use super::hash::BlockId;
-use super::hash::TxId;
-use super::header::Header;
-use super::pow::ChainWork;
-use super::read::Fields;
+use crate::ledger::block::handle::Handle;
+use crate::ledger::block::header::Header;
+use crate::ledger::hash::BlockId;
+use crate::ledger::hash::TxId;
+use crate::ledger::pow::ChainWork;
+use crate::ledger::read::Fields;
 
 /// The most names in a locator.
-pub(super) const LOCATOR_MAX: usize = 32;
+pub(in crate::ledger) const LOCATOR_MAX: usize = 32;
 /// The most headers in a message.
-pub(super) const HEADERS_MAX: usize = 2_000;
+pub(in crate::ledger) const HEADERS_MAX: usize = 2_000;
 /// The most blocks in a request.
-pub(super) const BLOCKS_MAX: usize = 16;
+pub(in crate::ledger) const BLOCKS_MAX: usize = 16;
 /// The most items in an inventory.
-pub(super) const ITEMS_MAX: usize = 1_000;
+pub(in crate::ledger) const ITEMS_MAX: usize = 1_000;
 /// The most transactions in a request.
-pub(super) const TXS_MAX: usize = 64;
+pub(in crate::ledger) const TXS_MAX: usize = 64;
 
 /// A message of `wledger/1`.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -3,14 +3,14 @@
 
 use alloc::vec::Vec;
 
-use super::handle::Handle;
-use super::hash::TAG_NEXT;
-use super::hash::keccak;
-use super::read::Fields;
-use super::smt::Smt;
-use super::smt::SmtProof;
 use crate::identity::InvalidKey;
 use crate::identity::PublicKey;
+use crate::ledger::block::handle::Handle;
+use crate::ledger::hash::TAG_NEXT;
+use crate::ledger::hash::keccak;
+use crate::ledger::read::Fields;
+use crate::ledger::tree::smt::Smt;
+use crate::ledger::tree::smt::SmtProof;
 
 /// What a record or an operation says about the key after the owner's: a hash of it, or that there
 /// will be none.
@@ -58,7 +58,7 @@ pub enum Operation {
 }
 
 impl Operation {
-    pub(super) const fn from_byte(byte: u8) -> Option<Self> {
+    pub(in crate::ledger) const fn from_byte(byte: u8) -> Option<Self> {
         match byte {
             0 => Some(Self::Claim),
             1 => Some(Self::Rotate),
@@ -67,7 +67,7 @@ impl Operation {
         }
     }
 
-    pub(super) const fn as_byte(self) -> u8 {
+    pub(in crate::ledger) const fn as_byte(self) -> u8 {
         match self {
             Self::Claim => 0,
             Self::Rotate => 1,

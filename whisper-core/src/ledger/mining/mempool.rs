@@ -7,17 +7,17 @@ use alloc::collections::BTreeMap;
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
-use super::chain::ChainUpdate;
-use super::chain::Ledger;
-use super::check::check_alone;
-use super::directory::RegisterError;
-use super::handle::Handle;
-use super::hash::TxId;
-use super::signature::SigCheck;
-use super::tx::Payload;
-use super::tx::Tx;
-use super::tx::TxError;
-use super::uint::U256;
+use crate::ledger::block::handle::Handle;
+use crate::ledger::block::signature::SigCheck;
+use crate::ledger::block::tx::Payload;
+use crate::ledger::block::tx::Tx;
+use crate::ledger::block::tx::TxError;
+use crate::ledger::chain::ChainUpdate;
+use crate::ledger::chain::Ledger;
+use crate::ledger::chain::check::check_alone;
+use crate::ledger::chain::directory::RegisterError;
+use crate::ledger::hash::TxId;
+use crate::ledger::pow::uint::U256;
 use crate::time::Timestamp;
 
 /// What a transaction is worth: the hashes that its id stands for, per byte, times 256. Whisper's

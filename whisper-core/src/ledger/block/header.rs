@@ -1,9 +1,9 @@
 //! The header of a block: 80 bytes, six fields.
 
-use super::hash::BlockId;
-use super::hash::PowHash;
-use super::pow::Bits;
-use super::read::Fields;
+use crate::ledger::hash::BlockId;
+use crate::ledger::hash::PowHash;
+use crate::ledger::pow::Bits;
+use crate::ledger::read::Fields;
 use crate::time::Timestamp;
 
 /// The header of a block: 80 bytes in Bitcoin's layout.
@@ -32,7 +32,7 @@ impl Header {
         Self::read(&mut Fields::new(bytes)).unwrap_or(Self::EMPTY)
     }
 
-    pub(super) fn read(fields: &mut Fields<'_>) -> Option<Self> {
+    pub(in crate::ledger) fn read(fields: &mut Fields<'_>) -> Option<Self> {
         Some(Self {
             version: fields.u32()?,
             parent: BlockId::new(fields.array()?),
@@ -121,7 +121,7 @@ pub enum HeaderError {
     #[error("another block stands at this height")]
     Checkpoint,
     /// The branch leaves the chain so deep, or is so long and light, that it is not stored unless a
-    /// [`Scan`](super::Scan) has shown that it has more work.
+    /// [`Scan`](crate::ledger::Scan) has shown that it has more work.
     #[error("the branch has not shown that it has more work")]
     Deep,
     /// The rule needs a header from before the anchor.

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::identity::Identity;
-use crate::ledger::signature::SigCheck;
+use crate::ledger::block::signature::SigCheck;
 use crate::time::Timestamp;
 
 fn author() -> Identity {

@@ -3,24 +3,25 @@
 use alloc::sync::Arc;
 use core::time::Duration;
 
-use super::block;
-use super::block::Block;
-use super::block::BlockError;
-use super::block::BodyError;
-use super::hash::BlockId;
-use super::hash::Keccak;
-use super::hash::TAG_TX;
-use super::hash::TxId;
-use super::hash::keccak;
-use super::header::Header;
-use super::header::HeaderError;
-use super::merkle;
-use super::pow::Bits;
-use super::pow::Target;
 use super::retarget::Retarget;
-use super::seal::Seal;
-use super::tx::Kind;
-use super::uint::U256;
+use crate::ledger::block;
+use crate::ledger::block::Block;
+use crate::ledger::block::BlockError;
+use crate::ledger::block::BodyError;
+use crate::ledger::block::header::Header;
+use crate::ledger::block::header::HeaderError;
+use crate::ledger::block::seal::Seal;
+use crate::ledger::block::tx::Kind;
+use crate::ledger::hash::BlockId;
+use crate::ledger::hash::Keccak;
+use crate::ledger::hash::TAG_TX;
+use crate::ledger::hash::TxId;
+use crate::ledger::hash::keccak;
+use crate::ledger::pow::Bits;
+use crate::ledger::pow::Target;
+use crate::ledger::pow::uint::U256;
+use crate::ledger::tree::merkle;
+use crate::ledger::tree::smt::EMPTY;
 use crate::time::Timestamp;
 
 /// The rules that a header is held against, besides its ancestors.
@@ -39,14 +40,14 @@ pub struct HeaderRules {
 }
 
 impl HeaderRules {
-    pub(super) fn check_version(&self, header: &Header) -> Result<(), HeaderError> {
+    pub(in crate::ledger) fn check_version(&self, header: &Header) -> Result<(), HeaderError> {
         match self.version {
             Some(version) if version != header.version => Err(HeaderError::Version(header.version)),
             _ => Ok(()),
         }
     }
 
-    pub(super) fn check_not_ahead(
+    pub(in crate::ledger) fn check_not_ahead(
         &self,
         now: Timestamp,
         header: &Header,
@@ -60,7 +61,11 @@ impl HeaderRules {
     }
 
     /// Checks a header that has no parent to be held against.
-    pub(super) fn check_alone(&self, header: &Header, id: &BlockId) -> Result<(), HeaderError> {
+    pub(in crate::ledger) fn check_alone(
+        &self,
+        header: &Header,
+        id: &BlockId,
+    ) -> Result<(), HeaderError> {
         self.check_version(header)?;
         match header.bits.target() {
             Ok(target) if target <= self.limit && target.is_met_by(id) => Ok(()),
@@ -139,7 +144,7 @@ impl Params {
             return Err(BodyError::Trailing.into());
         }
         match (seal.height, seal.tx_count, seal.directory_root) {
-            (0, 1, super::smt::EMPTY) => Ok(params),
+            (0, 1, EMPTY) => Ok(params),
             (0, 1, _) => Err(BlockError::SealDirectory),
             (0, ..) => Err(BlockError::SealCount),
             _ => Err(BlockError::SealHeight),
@@ -213,7 +218,7 @@ impl Params {
     }
 
     /// Whether an id shows the work that [`Params::floor`] asks for.
-    pub(super) fn is_worked(&self, id: &TxId, kind: Kind, len: usize) -> bool {
+    pub(in crate::ledger) fn is_worked(&self, id: &TxId, kind: Kind, len: usize) -> bool {
         U256::from_le_bytes(id.as_bytes()).checked_mul(self.floor(kind, len)).is_some()
     }
 }
@@ -229,7 +234,7 @@ struct Start {
 impl Start {
     fn block(&self) -> (Seal, Header) {
         let extra = self.tag.to_vec();
-        let seal = Seal { height: 0, tx_count: 1, directory_root: super::smt::EMPTY, extra };
+        let seal = Seal { height: 0, tx_count: 1, directory_root: EMPTY, extra };
         let header = Header {
             version: 1,
             parent: BlockId::NONE,

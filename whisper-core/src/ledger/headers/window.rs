@@ -1,13 +1,13 @@
 //! The end of a branch of headers: as much of it as judging the next one takes.
 
-use super::hash::BlockId;
-use super::header::Header;
-use super::header::HeaderError;
-use super::params::HeaderRules;
-use super::pow::Bits;
-use super::pow::ChainWork;
-use super::pow::Target;
-use super::retarget::Parent;
+use crate::ledger::block::header::Header;
+use crate::ledger::block::header::HeaderError;
+use crate::ledger::hash::BlockId;
+use crate::ledger::pow::Bits;
+use crate::ledger::pow::ChainWork;
+use crate::ledger::pow::Target;
+use crate::ledger::rules::params::HeaderRules;
+use crate::ledger::rules::retarget::Parent;
 use crate::time::Timestamp;
 
 /// How many headers' times the next one is held against (as in Bitcoin).

@@ -9,14 +9,14 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 pub use proof::SmtProof;
-pub(super) use proof::end_of;
+pub(in crate::ledger) use proof::end_of;
 
-use super::hash::Keccak;
-use super::hash::keccak;
 use super::merkle;
+use crate::ledger::hash::Keccak;
+use crate::ledger::hash::keccak;
 
 /// The hash of a subtree that holds nothing.
-pub(super) const EMPTY: [u8; 32] = [0; 32];
+pub(in crate::ledger) const EMPTY: [u8; 32] = [0; 32];
 
 /// A map from 32-byte keys, which must be hashes, with a root that commits to all of it.
 #[derive(Debug)]

@@ -11,8 +11,8 @@ use crate::hash::Keccak;
 use crate::identity::Identity;
 use crate::identity::PublicKey;
 use crate::ledger::hash::TxId;
-use crate::ledger::params::Params;
-use crate::ledger::uint::U256;
+use crate::ledger::pow::uint::U256;
+use crate::ledger::rules::params::Params;
 use crate::time::Timestamp;
 
 /// A transaction before its nonce: [`TxDraft::find`] searches one, [`TxDraft::sign`] closes it.

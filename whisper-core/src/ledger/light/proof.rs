@@ -2,22 +2,22 @@
 
 use alloc::vec::Vec;
 
-use super::chain::Archive;
-use super::chain::Ledger;
-use super::directory::Record;
-use super::handle::Handle;
-use super::hash::BlockId;
-use super::hash::Keccak;
-use super::hash::TxId;
-use super::header::Header;
-use super::merkle;
-use super::merkle::Path;
-use super::params::Params;
-use super::read::Fields;
-use super::seal::Seal;
-use super::signature::SigCheck;
-use super::smt::SmtProof;
-use super::tx::Tx;
+use crate::ledger::block::handle::Handle;
+use crate::ledger::block::header::Header;
+use crate::ledger::block::seal::Seal;
+use crate::ledger::block::signature::SigCheck;
+use crate::ledger::block::tx::Tx;
+use crate::ledger::chain::Archive;
+use crate::ledger::chain::Ledger;
+use crate::ledger::chain::directory::Record;
+use crate::ledger::hash::BlockId;
+use crate::ledger::hash::Keccak;
+use crate::ledger::hash::TxId;
+use crate::ledger::read::Fields;
+use crate::ledger::rules::params::Params;
+use crate::ledger::tree::merkle;
+use crate::ledger::tree::merkle::Path;
+use crate::ledger::tree::smt::SmtProof;
 
 /// The Seal of a block, and its path to the header's root.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -95,7 +95,7 @@ impl SealProof {
 
 impl TxProof {
     /// Holds the transaction against its block's header, and its signature against its author. That
-    /// the header is of the right chain is for [`LightClient`](super::LightClient) to say.
+    /// the header is of the right chain is for [`LightClient`](crate::ledger::LightClient) to say.
     ///
     /// # Errors
     /// The first part that does not fit.

@@ -5,18 +5,18 @@ use core::array;
 /// A number below 2^256: four limbs, the most significant first, so that the derived order is the
 /// order of numbers.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub(super) struct U256([u64; 4]);
+pub(in crate::ledger) struct U256([u64; 4]);
 
 impl U256 {
-    pub(super) const ZERO: Self = Self([0; 4]);
-    pub(super) const ONE: Self = Self([0, 0, 0, 1]);
-    pub(super) const MAX: Self = Self([u64::MAX; 4]);
+    pub(in crate::ledger) const ZERO: Self = Self([0; 4]);
+    pub(in crate::ledger) const ONE: Self = Self([0, 0, 0, 1]);
+    pub(in crate::ledger) const MAX: Self = Self([u64::MAX; 4]);
 
-    pub(super) const fn from_u128(number: u128) -> Self {
+    pub(in crate::ledger) const fn from_u128(number: u128) -> Self {
         Self([0, 0, (number >> 64) as u64, number as u64])
     }
 
-    pub(super) fn from_le_bytes(bytes: &[u8; 32]) -> Self {
+    pub(in crate::ledger) fn from_le_bytes(bytes: &[u8; 32]) -> Self {
         let (limbs, _) = bytes.as_chunks::<8>();
         let mut own = [0; 4];
         for (limb, bytes) in own.iter_mut().rev().zip(limbs) {
@@ -25,7 +25,7 @@ impl U256 {
         Self(own)
     }
 
-    pub(super) fn to_le_bytes(self) -> [u8; 32] {
+    pub(in crate::ledger) fn to_le_bytes(self) -> [u8; 32] {
         let mut bytes = [0; 32];
         let (limbs, _) = bytes.as_chunks_mut::<8>();
         for (bytes, limb) in limbs.iter_mut().zip(self.0.iter().rev()) {
@@ -35,7 +35,7 @@ impl U256 {
     }
 
     /// The number, if it lies below 2^128.
-    pub(super) const fn to_u128(self) -> Option<u128> {
+    pub(in crate::ledger) const fn to_u128(self) -> Option<u128> {
         match self.0 {
             [0, 0, high, low] => Some((high as u128) << 64 | low as u128),
             _ => None,
@@ -43,20 +43,20 @@ impl U256 {
     }
 
     /// The lowest 64 bits.
-    pub(super) const fn low_u64(self) -> u64 {
+    pub(in crate::ledger) const fn low_u64(self) -> u64 {
         let [.., low] = self.0;
         low
     }
 
     /// The highest 64 bits.
-    pub(super) const fn top_u64(self) -> u64 {
+    pub(in crate::ledger) const fn top_u64(self) -> u64 {
         let [top, ..] = self.0;
         top
     }
 
     /// How many bits it takes to write the number.
     #[expect(clippy::arithmetic_side_effects, reason = "64 bits have at most 64 zeros")]
-    pub(super) const fn bits(self) -> u32 {
+    pub(in crate::ledger) const fn bits(self) -> u32 {
         match self.0 {
             [0, 0, 0, d] => 64 - d.leading_zeros(),
             [0, 0, c, _] => 128 - c.leading_zeros(),
@@ -65,7 +65,7 @@ impl U256 {
         }
     }
 
-    pub(super) fn checked_add(self, other: Self) -> Option<Self> {
+    pub(in crate::ledger) fn checked_add(self, other: Self) -> Option<Self> {
         let mut carry = false;
         let mut sum = [0; 4];
         for ((own, a), b) in sum.iter_mut().zip(self.0).zip(other.0).rev() {
@@ -77,12 +77,12 @@ impl U256 {
         (!carry).then_some(Self(sum))
     }
 
-    pub(super) fn saturating_add(self, other: Self) -> Self {
+    pub(in crate::ledger) fn saturating_add(self, other: Self) -> Self {
         self.checked_add(other).unwrap_or(Self::MAX)
     }
 
     /// The difference, or zero if `other` is larger.
-    pub(super) fn saturating_sub(self, other: Self) -> Self {
+    pub(in crate::ledger) fn saturating_sub(self, other: Self) -> Self {
         if other >= self { Self::ZERO } else { self.wrapping_sub(other) }
     }
 
@@ -99,7 +99,7 @@ impl U256 {
     }
 
     /// The product, or nothing if it does not fit.
-    pub(super) fn checked_mul(self, factor: u64) -> Option<Self> {
+    pub(in crate::ledger) fn checked_mul(self, factor: u64) -> Option<Self> {
         match self.widening_mul(factor) {
             (product, 0) => Some(product),
             _ => None,
@@ -111,7 +111,7 @@ impl U256 {
         clippy::arithmetic_side_effects,
         reason = "a product of 64-bit numbers and one more fit into 128 bits"
     )]
-    pub(super) fn widening_mul(self, factor: u64) -> (Self, u64) {
+    pub(in crate::ledger) fn widening_mul(self, factor: u64) -> (Self, u64) {
         let mut carry = 0;
         let mut product = [0; 4];
         for (own, limb) in product.iter_mut().zip(self.0).rev() {
@@ -125,7 +125,7 @@ impl U256 {
     /// Quotient and remainder of `above * 2^256 + self`, as far as the quotient fits into 256
     /// bits: `above` must be smaller than `divisor`, and no number can be divided by zero.
     #[expect(clippy::arithmetic_side_effects, reason = "the divisor is larger than `above`")]
-    pub(super) fn checked_div(self, above: u64, divisor: u64) -> Option<(Self, u64)> {
+    pub(in crate::ledger) fn checked_div(self, above: u64, divisor: u64) -> Option<(Self, u64)> {
         if above >= divisor {
             return None;
         }
@@ -145,7 +145,7 @@ impl U256 {
 
     /// The quotient by long division, bit after bit: slow, and right for all numbers. Nothing if
     /// `divisor` is zero.
-    pub(super) fn long_div(self, divisor: Self) -> Option<Self> {
+    pub(in crate::ledger) fn long_div(self, divisor: Self) -> Option<Self> {
         let mut shift = self.bits().checked_sub(divisor.bits());
         if divisor == Self::ZERO {
             return None;
@@ -163,7 +163,7 @@ impl U256 {
         Some(quotient)
     }
 
-    pub(super) fn not(self) -> Self {
+    pub(in crate::ledger) fn not(self) -> Self {
         Self(self.0.map(|limb| !limb))
     }
 
@@ -177,7 +177,7 @@ impl U256 {
 
     /// The number times 2^`bits`, without what does not fit.
     #[expect(clippy::arithmetic_side_effects, reason = "the remainder of 64 is below 64")]
-    pub(super) fn shl(self, bits: u32) -> Self {
+    pub(in crate::ledger) fn shl(self, bits: u32) -> Self {
         let (limbs, bits) = ((bits / 64) as usize, bits % 64);
         Self(array::from_fn(|at| {
             let from = at.saturating_add(limbs);
@@ -188,14 +188,14 @@ impl U256 {
     }
 
     /// The number times 2^`bits`, or nothing if that does not fit.
-    pub(super) fn checked_shl(self, bits: u32) -> Option<Self> {
+    pub(in crate::ledger) fn checked_shl(self, bits: u32) -> Option<Self> {
         let fits = self == Self::ZERO || self.bits().saturating_add(bits) <= 256;
         fits.then(|| self.shl(bits))
     }
 
     /// The number divided by 2^`bits`, rounded down.
     #[expect(clippy::arithmetic_side_effects, reason = "the remainder of 64 is below 64")]
-    pub(super) fn shr(self, bits: u32) -> Self {
+    pub(in crate::ledger) fn shr(self, bits: u32) -> Self {
         let (limbs, bits) = ((bits / 64) as usize, bits % 64);
         Self(array::from_fn(|at| {
             let limb = |back: usize| at.checked_sub(back).map_or(0, |from| self.limb(from));

@@ -1,0 +1,4 @@
+//! What goes into the next block, and the search for its nonce.
+
+pub(super) mod mempool;
+pub(super) mod miner;
