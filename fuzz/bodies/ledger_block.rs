@@ -118,7 +118,7 @@ fn finish(tx: &[u8], mode: u8, who: u8, block: &[u8]) -> Vec<u8> {
 /// The parts, and their paths to the root.
 fn comes_apart(block: &Block<Unchecked>) {
     let bytes = block.bytes();
-    let checked = block.clone().check_structure(WORLD.ledger().params());
+    let checked = block.clone().check_structure(WORLD.ledger().params().chain_tag());
     let apart = rules::split(bytes);
     assert_eq!(checked.as_ref().map(drop).map_err(BodyError::rule), apart.clone().map(drop));
     let (Ok(checked), Ok((seal, txs))) = (checked, apart) else { return };

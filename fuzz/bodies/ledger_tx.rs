@@ -30,7 +30,7 @@ pub(crate) fn run(data: &[u8]) {
     let Some((&mode, bytes)) = data.split_first() else { return };
     let mut bytes = bytes.to_vec();
     let author = repair(mode, &mut bytes);
-    let read = Tx::decode(&bytes, WORLD.ledger().params());
+    let read = Tx::decode(&bytes, WORLD.ledger().params().chain_tag());
     assert_eq!(read.as_ref().map(drop).map_err(TxError::rule), rules::check_form(&bytes));
     let Ok(tx) = read else { return };
     says(&tx, &bytes);
@@ -161,7 +161,7 @@ fn bends(bytes: &[u8]) {
     let random = u32_at(&id(bytes), 0) as usize;
     let at = random / 8 % bent.len();
     bent[at] ^= 1 << (random % 8);
-    let Ok(tx) = Tx::decode(&bent, WORLD.ledger().params()) else { return };
+    let Ok(tx) = Tx::decode(&bent, WORLD.ledger().params().chain_tag()) else { return };
     assert!(SigCheck::of(&tx).verify().is_err(), "byte {at}");
     let taken = submit(&mut Mempool::new(), &mut WORLD.ledger().clone(), &tx);
     assert!(taken.is_err() && taken == judge(&bent));

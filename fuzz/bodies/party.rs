@@ -85,7 +85,8 @@ impl Archive for Shared {
 static TRUSTED: LazyLock<Vec<Verified>> = LazyLock::new(|| {
     let params = WORLD.ledger().params();
     let blocks = WORLD.blocks.iter().map(|block| Block::decode(block.as_slice()));
-    let checks = blocks.map(|block| Some(block.ok()?.check_structure(params).ok()?.sig_checks()));
+    let checks = blocks
+        .map(|block| Some(block.ok()?.check_structure(params.chain_tag()).ok()?.sig_checks()));
     verify_all(&checks.flatten().flatten().collect::<Vec<_>>())
 });
 
@@ -218,7 +219,7 @@ impl Party {
             }
             (Act::Submit(which), Kind::Full(node)) => {
                 let Some(bytes) = voices::nth(self.tree.txs(), *which) else { return };
-                let Ok(tx) = Tx::decode(bytes, node.ledger().params()) else { return };
+                let Ok(tx) = Tx::decode(bytes, node.ledger().params().chain_tag()) else { return };
                 let before = node.mempool().len();
                 match node.submit(now, tx) {
                     Ok(outputs) => outputs.collect(),

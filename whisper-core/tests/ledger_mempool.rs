@@ -55,12 +55,13 @@ fn what_could_not_stand_in_the_next_block_does_not_wait() {
     assert_eq!(submit(early), Err(TxError::Expiry.into()));
     let mut forged = post(&params, &author, time + 600, "forged").as_bytes().to_vec();
     *forged.last_mut().unwrap() ^= 1;
-    let forged = Tx::decode(&forged, &params).unwrap();
+    let forged = Tx::decode(&forged, params.chain_tag()).unwrap();
     assert_eq!(submit(forged), Err(TxError::Signature.into()));
     // Another topic after the search: the id is as good as drawn, and shows less than it must.
     let lazy = (0..50).map(|text| post(&params, &author, time + 600, &text.to_string()));
     let lazy = lazy.filter_map(|tx| {
-        Tx::decode(&[&tx.as_bytes()[..39], &[7], &tx.as_bytes()[40..]].concat(), &params).ok()
+        Tx::decode(&[&tx.as_bytes()[..39], &[7], &tx.as_bytes()[40..]].concat(), params.chain_tag())
+            .ok()
     });
     let refused = lazy.map(submit).filter(|result| *result == Err(TxError::Work.into())).count();
     assert!(refused > 40);

@@ -17,9 +17,9 @@ use tx::Tx;
 use tx::TxError;
 
 use crate::ledger::hash::BlockId;
+use crate::ledger::hash::ChainTag;
 use crate::ledger::hash::Keccak;
 use crate::ledger::read::Fields;
-use crate::ledger::rules::params::Params;
 use crate::ledger::tree::merkle;
 use crate::ledger::tree::merkle::Path;
 
@@ -69,8 +69,8 @@ impl Block<Unchecked> {
     ///
     /// # Errors
     /// The first rule that the body breaks, in the order of the specification.
-    pub fn check_structure(self, params: &Params) -> Result<Block, BodyError> {
-        let (seal, txs) = split(&self.bytes, params)?;
+    pub fn check_structure(self, tag: &ChainTag) -> Result<Block, BodyError> {
+        let (seal, txs) = split(&self.bytes, tag)?;
         let mut leaves = Vec::with_capacity(txs.len().saturating_add(1));
         leaves.push(merkle::leaf::<Keccak>(&seal.encode()));
         leaves.extend(txs.iter().map(|tx| merkle::leaf::<Keccak>(&tx.entry())));
@@ -150,7 +150,7 @@ pub(super) fn framed_len(txs: impl Iterator<Item = usize>) -> usize {
 }
 
 /// The transactions in a block's bytes, apart.
-fn split(bytes: &[u8], params: &Params) -> Result<(Seal, Vec<Tx>), BodyError> {
+fn split(bytes: &[u8], tag: &ChainTag) -> Result<(Seal, Vec<Tx>), BodyError> {
     let mut fields = Fields::new(bytes);
     fields.bytes(Header::LEN).ok_or(BodyError::Short)?;
     let count = fields.u32().ok_or(BodyError::Short)?;
@@ -171,7 +171,7 @@ fn split(bytes: &[u8], params: &Params) -> Result<(Seal, Vec<Tx>), BodyError> {
         return Err(BodyError::SealPosition);
     }
     let seal = Seal::decode(first).ok_or(BodyError::SealFormat)?;
-    let framed = |part: &&[u8]| Tx::frame(part, params).ok_or(BodyError::TxSize);
+    let framed = |part: &&[u8]| Tx::frame(part, tag).ok_or(BodyError::TxSize);
     Ok((seal, others.iter().map(framed).collect::<Result<_, _>>()?))
 }
 

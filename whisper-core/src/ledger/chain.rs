@@ -291,7 +291,7 @@ impl Ledger {
         if !self.has_block(&block.header().parent) {
             return Err(HeaderError::Orphan.into());
         }
-        Ok(block.check_structure(&self.params)?)
+        Ok(block.check_structure(self.params.chain_tag())?)
     }
 
     /// Adopts the branch of a block that has more work than the chain.

@@ -106,8 +106,24 @@ impl fmt::Debug for TxId {
     }
 }
 
+/// What the id of every transaction of a chain begins with, so that none is valid on two chains.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct ChainTag([u8; 32]);
+
+impl ChainTag {
+    /// The tag of the chain that begins with this block.
+    pub fn of(genesis: &BlockId) -> Self {
+        Self(keccak(&[&TAG_TX, genesis.as_bytes()]))
+    }
+
+    /// The bytes.
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
 /// `H("whisper-core/ledger/v1/tx")`.
-pub(super) const TAG_TX: [u8; 32] = [
+const TAG_TX: [u8; 32] = [
     0xc4, 0xcc, 0x1e, 0x7e, 0x94, 0x4e, 0x44, 0xda, 0x31, 0xcf, 0xfe, 0xde, 0xb2, 0xb2, 0xf5, 0xf6,
     0x28, 0x86, 0x39, 0xe2, 0x41, 0x92, 0xc9, 0x3f, 0xbc, 0x79, 0x1f, 0x78, 0x2b, 0xe5, 0x1a, 0x32,
 ];

@@ -81,7 +81,7 @@ pub(crate) fn raw_tx(
     let len = head.len() + 8 + 64;
     for nonce in 0u64.. {
         let body = [head.as_slice(), &nonce.to_le_bytes()].concat();
-        let id = keccak256(&[params.chain_tag().as_slice(), &body].concat());
+        let id = keccak256(&[params.chain_tag().as_bytes().as_slice(), &body].concat());
         // A little more than the floor of regtest asks, without 256-bit numbers.
         let top = u64::from_le_bytes(id[24..].try_into().expect("eight bytes"));
         if u128::from(top) * (len as u128 + 1) < 1 << 64 {
@@ -170,7 +170,7 @@ fn entry(params: &Params, tx: &[u8]) -> Vec<u8> {
         return tx.to_vec();
     }
     let (body, signature) = tx.split_at(tx.len() - 64);
-    let id = keccak256(&[params.chain_tag().as_slice(), body].concat());
+    let id = keccak256(&[params.chain_tag().as_bytes().as_slice(), body].concat());
     [id.as_slice(), signature].concat()
 }
 

@@ -1,20 +1,16 @@
 //! Transactions: what is signed, worked for and public.
 
-mod draft;
-
 use alloc::vec::Vec;
-
-pub use draft::TxDraft;
 
 use super::handle::Handle;
 use crate::ledger::chain::directory::NextKey;
 use crate::ledger::chain::directory::Operation;
 use crate::ledger::chain::directory::Register;
 use crate::ledger::chain::directory::RegisterError;
+use crate::ledger::hash::ChainTag;
 use crate::ledger::hash::TxId;
 use crate::ledger::hash::keccak;
 use crate::ledger::read::Fields;
-use crate::ledger::rules::params::Params;
 use crate::topic::Topic;
 
 /// What a signed transaction is.
@@ -38,7 +34,7 @@ impl Kind {
         }
     }
 
-    const fn as_byte(self) -> u8 {
+    pub(in crate::ledger) const fn as_byte(self) -> u8 {
         match self {
             Self::Post => 1,
             Self::Register => 2,
@@ -97,25 +93,25 @@ impl Tx {
     pub const MAX: usize = 2_048;
     /// The bytes of the fields before the payload, of the nonce and of the signature.
     pub(in crate::ledger) const MIN: usize = Self::PAYLOAD + Self::NONCE + Self::SIGNATURE;
-    const PAYLOAD: usize = 39;
-    const NONCE: usize = 8;
-    const SIGNATURE: usize = 64;
+    pub(in crate::ledger) const PAYLOAD: usize = 39;
+    pub(in crate::ledger) const NONCE: usize = 8;
+    pub(in crate::ledger) const SIGNATURE: usize = 64;
 
-    /// Reads a transaction of this network. Work, time and signature are judged elsewhere.
+    /// Reads a transaction of this chain. Work, time and signature are judged elsewhere.
     ///
     /// # Errors
     /// The first rule of its form that it breaks.
-    pub fn decode(bytes: &[u8], params: &Params) -> Result<Self, TxError> {
-        let tx = Self::frame(bytes, params).ok_or(TxError::Size)?;
+    pub fn decode(bytes: &[u8], tag: &ChainTag) -> Result<Self, TxError> {
+        let tx = Self::frame(bytes, tag).ok_or(TxError::Size)?;
         tx.check_form()?;
         tx.payload()?;
         Ok(tx)
     }
 
     /// Takes bytes that are long enough to be a transaction.
-    pub(in crate::ledger) fn frame(bytes: &[u8], params: &Params) -> Option<Self> {
+    pub(in crate::ledger) fn frame(bytes: &[u8], tag: &ChainTag) -> Option<Self> {
         let body = bytes.get(..bytes.len().checked_sub(Self::SIGNATURE)?)?;
-        let id = TxId::new(keccak(&[params.chain_tag(), body]));
+        let id = TxId::new(keccak(&[tag.as_bytes(), body]));
         (bytes.len() >= Self::MIN).then(|| Self { bytes: bytes.to_vec(), id })
     }
 

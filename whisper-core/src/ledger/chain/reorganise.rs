@@ -119,7 +119,7 @@ impl Ledger {
         if block.id() != *id {
             return Err(lost());
         }
-        block.check_structure(&self.params).map_err(|_| lost())
+        block.check_structure(self.params.chain_tag()).map_err(|_| lost())
     }
 
     /// What it takes to take back a block, from memory or the archive.

@@ -180,7 +180,7 @@ impl Proof {
         match kind {
             TX => {
                 let len = fields.u16()?;
-                let tx = Tx::decode(fields.bytes(len.into())?, params).ok()?;
+                let tx = Tx::decode(fields.bytes(len.into())?, params.chain_tag()).ok()?;
                 let path = Path::read(&mut fields).filter(|_| fields.is_empty())?;
                 Some(Self::Tx(TxProof { seal, tx, path }))
             }

@@ -180,13 +180,13 @@ mod tests {
         miner.skip_to(u32::MAX);
         let block = core::iter::from_fn(|| miner.search(1)).next();
         let block = block.or_else(|| miner.search(1_000)).unwrap();
-        let checked = block.clone().check_structure(ledger.params()).unwrap();
+        let checked = block.clone().check_structure(ledger.params().chain_tag()).unwrap();
         assert!(checked.seal().extra.starts_with(b"me"));
         assert!(ledger.accept_block(now, block).unwrap().is_change());
         miner.skip_to(0);
         miner.next_round();
         assert_eq!(miner.template.seal.extra.len(), 2 + 8);
-        let block = miner.search(1_000).unwrap().check_structure(ledger.params());
+        let block = miner.search(1_000).unwrap().check_structure(ledger.params().chain_tag());
         assert_eq!(
             block.unwrap().seal().extra,
             [b"me".as_slice(), &miner.rounds.to_le_bytes()].concat()

@@ -13,10 +13,9 @@ use crate::ledger::block::header::HeaderError;
 use crate::ledger::block::seal::Seal;
 use crate::ledger::block::tx::Kind;
 use crate::ledger::hash::BlockId;
+use crate::ledger::hash::ChainTag;
 use crate::ledger::hash::Keccak;
-use crate::ledger::hash::TAG_TX;
 use crate::ledger::hash::TxId;
-use crate::ledger::hash::keccak;
 use crate::ledger::pow::Bits;
 use crate::ledger::pow::Target;
 use crate::ledger::pow::uint::U256;
@@ -93,7 +92,7 @@ pub struct Params {
     genesis: Arc<[u8]>,
     header: Header,
     id: BlockId,
-    chain_tag: [u8; 32],
+    chain_tag: ChainTag,
 }
 
 impl Params {
@@ -136,9 +135,9 @@ impl Params {
             genesis: genesis.into(),
             header,
             id,
-            chain_tag: keccak(&[&TAG_TX, id.as_bytes()]),
+            chain_tag: ChainTag::of(&id),
         };
-        let block = block.check_structure(&params)?;
+        let block = block.check_structure(&params.chain_tag)?;
         let seal = block.seal();
         if !block.txs().is_empty() {
             return Err(BodyError::Trailing.into());
@@ -171,7 +170,7 @@ impl Params {
             ahead: Duration::from_secs(600),
             checkpoint: None,
         };
-        let chain_tag = keccak(&[&TAG_TX, id.as_bytes()]);
+        let chain_tag = ChainTag::of(&id);
         Self { rules, floors, genesis, header, id, chain_tag }
     }
 
@@ -203,7 +202,7 @@ impl Params {
     }
 
     /// What every transaction's id begins with, so that none is valid on two networks.
-    pub const fn chain_tag(&self) -> &[u8; 32] {
+    pub const fn chain_tag(&self) -> &ChainTag {
         &self.chain_tag
     }
 

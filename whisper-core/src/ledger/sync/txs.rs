@@ -63,7 +63,7 @@ impl<A: Archive> LedgerNode<A> {
 
     /// Takes a transaction that a peer was asked for.
     pub(super) fn take_tx(&mut self, peer: PeerId, bytes: &[u8]) {
-        let tx = match Tx::decode(bytes, self.ledger.params()) {
+        let tx = match Tx::decode(bytes, self.ledger.params().chain_tag()) {
             Ok(tx) => tx,
             Err(error) => return self.links.cut(peer, Violation::Tx(error)),
         };

@@ -8,6 +8,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::identity::Identity;
 use crate::ledger::block::signature::SigCheck;
+use crate::ledger::mining::draft::TxDraft;
+use crate::ledger::rules::params::Params;
 use crate::time::Timestamp;
 
 fn author() -> Identity {
@@ -47,7 +49,7 @@ fn what_is_signed_reads_back() {
     ];
     for payload in payloads {
         let tx = signed(&payload);
-        let again = Tx::decode(tx.as_bytes(), &Params::regtest()).unwrap();
+        let again = Tx::decode(tx.as_bytes(), Params::regtest().chain_tag()).unwrap();
         assert_eq!(again.payload(), Ok(payload));
         assert_eq!((again.id(), again.expiry()), (tx.id(), 1_000));
         assert_eq!(again.author(), author().public_key().to_compressed());
@@ -83,7 +85,7 @@ fn only_its_author_signs_a_draft_and_only_with_work() {
 #[test]
 fn a_transaction_of_another_network_has_another_id() {
     let tx = signed(&post("hello"));
-    let elsewhere = Tx::decode(tx.as_bytes(), &Params::test()).unwrap();
+    let elsewhere = Tx::decode(tx.as_bytes(), Params::test().chain_tag()).unwrap();
     assert_ne!(elsewhere.id(), tx.id());
     assert_eq!(SigCheck::of(&elsewhere).verify().unwrap_err(), TxError::Signature);
 }
@@ -92,14 +94,14 @@ fn a_transaction_of_another_network_has_another_id() {
 fn short_and_long_transactions_are_refused() {
     let tx = signed(&post("x"));
     let short = &tx.as_bytes()[..110];
-    assert_eq!(Tx::decode(short, &Params::regtest()), Err(TxError::Size));
+    assert_eq!(Tx::decode(short, Params::regtest().chain_tag()), Err(TxError::Size));
     let long = vec![1; Tx::MAX + 1];
-    assert_eq!(Tx::decode(&long, &Params::regtest()), Err(TxError::Size));
+    assert_eq!(Tx::decode(&long, Params::regtest().chain_tag()), Err(TxError::Size));
     // An empty payload is refused as such, not as a size.
     let empty = [&tx.as_bytes()[..39], &tx.as_bytes()[tx.as_bytes().len() - 72..]].concat();
-    assert_eq!(Tx::decode(&empty, &Params::regtest()), Err(TxError::PostShort));
+    assert_eq!(Tx::decode(&empty, Params::regtest().chain_tag()), Err(TxError::PostShort));
     let claim = [&[1, 2], &empty[2..]].concat();
-    assert_eq!(Tx::decode(&claim, &Params::regtest()), Err(TxError::RegisterSize));
+    assert_eq!(Tx::decode(&claim, Params::regtest().chain_tag()), Err(TxError::RegisterSize));
 }
 
 proptest! {
@@ -118,7 +120,7 @@ proptest! {
         bytes in proptest::collection::vec(any::<u8>(), 100..300),
     ) {
         let bytes = [&[1, kind][..], &bytes].concat();
-        if let Ok(tx) = Tx::decode(&bytes, &Params::regtest()) {
+        if let Ok(tx) = Tx::decode(&bytes, Params::regtest().chain_tag()) {
             prop_assert_eq!(tx.as_bytes(), bytes);
             prop_assert!(tx.payload().is_ok());
         }

@@ -3,13 +3,14 @@
 use alloc::vec::Vec;
 use core::ops::Range;
 
-use super::Kind;
-use super::Payload;
-use super::Tx;
-use super::TxError;
 use crate::hash::Keccak;
 use crate::identity::Identity;
 use crate::identity::PublicKey;
+use crate::ledger::block::tx::Kind;
+use crate::ledger::block::tx::Payload;
+use crate::ledger::block::tx::Tx;
+use crate::ledger::block::tx::TxError;
+use crate::ledger::hash::ChainTag;
 use crate::ledger::hash::TxId;
 use crate::ledger::pow::uint::U256;
 use crate::ledger::rules::params::Params;
@@ -18,6 +19,7 @@ use crate::time::Timestamp;
 /// A transaction before its nonce: [`TxDraft::find`] searches one, [`TxDraft::sign`] closes it.
 #[derive(Clone, Debug)]
 pub struct TxDraft {
+    tag: ChainTag,
     /// The body without its nonce.
     body: Vec<u8>,
     /// The hash that has absorbed the chain's tag and `body`.
@@ -51,11 +53,12 @@ impl TxDraft {
         write_payload(payload, &mut body);
         // What reads a payload judges it, so that there is one place for its rules.
         let whole = [body.as_slice(), &[0; Tx::NONCE + Tx::SIGNATURE]].concat();
-        Tx::decode(&whole, params)?;
+        let tag = *params.chain_tag();
+        Tx::decode(&whole, &tag)?;
         let mut prefix = Keccak::new();
-        prefix.update(params.chain_tag());
+        prefix.update(tag.as_bytes());
         prefix.update(&body);
-        Ok(Self { body, prefix, floor: params.floor(kind, whole.len()) })
+        Ok(Self { tag, body, prefix, floor: params.floor(kind, whole.len()) })
     }
 
     /// The first of these nonces that shows enough work. Whoever calls decides how many to try.
@@ -80,12 +83,11 @@ impl TxDraft {
         if !self.is_enough(nonce) {
             return Err(TxError::Work);
         }
-        let id = self.id(nonce);
-        let signature = author.sign(id.as_bytes());
+        let signature = author.sign(self.id(nonce).as_bytes());
         let mut bytes = self.body.clone();
         bytes.extend(nonce.to_le_bytes());
         bytes.extend(signature.as_bytes().iter().take(Tx::SIGNATURE));
-        Ok(Tx { bytes, id })
+        Tx::frame(&bytes, &self.tag).ok_or(TxError::Size)
     }
 
     fn is_enough(&self, nonce: u64) -> bool {
