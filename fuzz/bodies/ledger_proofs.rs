@@ -13,7 +13,6 @@ use whisper_core::ledger::HeaderAnchor;
 use whisper_core::ledger::HeaderError;
 use whisper_core::ledger::Keccak;
 use whisper_core::ledger::LightClient;
-use whisper_core::ledger::Nothing;
 use whisper_core::ledger::Params;
 use whisper_core::ledger::Proof;
 use whisper_core::ledger::Question;
@@ -87,7 +86,7 @@ static TRUTHS: LazyLock<Vec<(Question, Vec<u8>)>> = LazyLock::new(|| {
         questions.extend(txs.map(|tx| Question::Tx(id, tx)));
         questions.extend(HANDLES.iter().map(|handle| Question::Handle(id, *handle)));
     }
-    let with_proof = |question| Some((question, prove(&question)?.encode()));
+    let with_proof = |question| Some((question, WORLD.prove(&question)?.encode()));
     let truths: Vec<_> = questions.into_iter().filter_map(with_proof).collect();
     assert!(truths.len() > 8 * HANDLES.len());
     truths
@@ -99,16 +98,6 @@ static HANDLES: LazyLock<Vec<Handle>> = LazyLock::new(|| {
     let others = ["nobody", "no-one-else", "000"].map(|handle| handle.parse().expect("a handle"));
     known.chain(others).collect()
 });
-
-fn prove(question: &Question) -> Option<Proof> {
-    let ledger = WORLD.ledger();
-    match question {
-        Question::Tx(block, id) => ledger.prove_tx(block, id, &Nothing).map(Proof::Tx),
-        Question::Handle(block, handle) => {
-            ledger.prove_handle(block, handle, &Nothing).map(Proof::Handle)
-        }
-    }
-}
 
 /// A client that has the headers up to this height.
 fn client(height: usize) -> LightClient {

@@ -4,8 +4,6 @@ use whisper_core::ledger::BlockId;
 use whisper_core::ledger::Handle;
 use whisper_core::ledger::Item;
 use whisper_core::ledger::Message;
-use whisper_core::ledger::Nothing;
-use whisper_core::ledger::Proof;
 use whisper_core::ledger::Question;
 use whisper_core::ledger::TxId;
 
@@ -49,7 +47,7 @@ pub(crate) fn message(tree: &Tree, said: &Said) -> Message {
         }
         Said::GetProof(block, what, tx) => Message::GetProof(question(tree, *block, *what, *tx)),
         Said::Proof(block, what, tx) => {
-            let proof = prove(&question(tree, *block, *what, *tx));
+            let proof = WORLD.prove(&question(tree, *block, *what, *tx));
             Message::Proof(proof.map(|proof| proof.encode()).unwrap_or_default())
         }
     }
@@ -83,7 +81,7 @@ pub(crate) fn answers(tree: &Tree, asked: &Message, best: usize) -> Vec<Message>
             })
             .collect(),
         Message::GetProof(question) => {
-            let proof = prove(question);
+            let proof = WORLD.prove(question);
             let lack = Message::NotFound(Item::Proof(question.block()));
             vec![proof.map_or(lack, |proof| Message::Proof(proof.encode()))]
         }
@@ -125,15 +123,4 @@ pub(crate) fn question(tree: &Tree, block: u8, what: u8, tx: bool) -> Question {
     let known: Vec<_> = WORLD.view().records.keys().collect();
     let name = known.get(usize::from(what % 8)).map_or(&b"nobody"[..], |name| name.as_slice());
     Question::Handle(id, Handle::from_bytes(name).expect("a handle"))
-}
-
-/// What can be proven from the vectors' chain.
-fn prove(question: &Question) -> Option<Proof> {
-    let ledger = WORLD.ledger();
-    match question {
-        Question::Tx(block, id) => ledger.prove_tx(block, id, &Nothing).map(Proof::Tx),
-        Question::Handle(block, handle) => {
-            ledger.prove_handle(block, handle, &Nothing).map(Proof::Handle)
-        }
-    }
 }

@@ -7,7 +7,10 @@ use whisper_core::crypto::curve::SecretKey;
 use whisper_core::identity::Identity;
 use whisper_core::ledger::Block;
 use whisper_core::ledger::Ledger;
+use whisper_core::ledger::Nothing;
 use whisper_core::ledger::Params;
+use whisper_core::ledger::Proof;
+use whisper_core::ledger::Question;
 use whisper_core::time::Timestamp;
 
 use crate::rules::View;
@@ -59,6 +62,17 @@ impl World {
     /// After the last block.
     pub(crate) fn view(&self) -> &View {
         self.views.last().expect("there is a first block")
+    }
+
+    /// What the last ledger can prove.
+    pub(crate) fn prove(&self, question: &Question) -> Option<Proof> {
+        let ledger = self.ledger();
+        match question {
+            Question::Tx(block, id) => ledger.prove_tx(block, id, &Nothing).map(Proof::Tx),
+            Question::Handle(block, handle) => {
+                ledger.prove_handle(block, handle, &Nothing).map(Proof::Handle)
+            }
+        }
     }
 
     /// A minute after the last block.

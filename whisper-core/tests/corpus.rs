@@ -71,7 +71,7 @@ fn transactions_of_the_corpus_are_judged_as_ever() {
 
 #[test]
 fn blocks_of_the_corpus_are_judged_as_ever() {
-    replay("ledger_block", 61, ledger_block::run);
+    replay("ledger_block", 62, ledger_block::run);
 }
 
 #[test]

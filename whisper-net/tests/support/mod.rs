@@ -1,14 +1,13 @@
-//! What the integration tests share: vectors, hex, randomness from a script.
-#![allow(dead_code, reason = "each test program uses its own part of this")]
+//! What the integration tests share: vectors and hex as the core's tests read them, randomness from a
+//! script.
+#![allow(dead_code, unused_imports, reason = "each test program uses its own part of this")]
+
+#[path = "../../../whisper-core/tests/support/mod.rs"]
+mod vectors;
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
-use std::env;
-use std::fs;
-use std::path::PathBuf;
 
-use chacha20::ChaCha20Rng;
-use rand_core::SeedableRng;
 use rand_core::TryCryptoRng;
 use rand_core::TryRng;
 use serde_json::Value;
@@ -17,55 +16,7 @@ use whisper_core::crypto::curve::PublicKey;
 use whisper_core::crypto::curve::SecretKey;
 use whisper_core::identity::Identity;
 
-/// Reads `file` of the set `set`. Nothing, if the folder that `WHISPER_VECTORS` names does not have
-/// it; our own copies are always there.
-pub(crate) fn load(set: &str, file: &str) -> Option<Value> {
-    let own = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/vectors");
-    let path = foreign().unwrap_or(own).join(set).join(file);
-    match fs::read(&path) {
-        Ok(bytes) => Some(serde_json::from_slice(&bytes).expect("vectors are JSON")),
-        Err(_) if foreign().is_some() => {
-            println!("absent: {}", path.display());
-            None
-        }
-        Err(error) => panic!("{}: {error}", path.display()),
-    }
-}
-
-/// Asserts that all cases of our own copy were looked at, or at least one of another set.
-pub(crate) fn expect_count(what: &str, actual: usize, own: usize) {
-    match foreign() {
-        Some(_) => assert!(actual > 0, "no cases of {what}"),
-        None => assert_eq!(actual, own, "cases of {what}"),
-    }
-}
-
-/// The list `key` of `value`, its length checked by [`expect_count`].
-pub(crate) fn cases<'a>(value: &'a Value, key: &str, own: usize) -> &'a [Value] {
-    let cases = value[key].as_array().expect("a list of cases");
-    expect_count(key, cases.len(), own);
-    cases
-}
-
-/// The bytes of a JSON string of hex digits.
-pub(crate) fn bytes(value: &Value) -> Vec<u8> {
-    hex::decode(value.as_str().unwrap_or_else(|| panic!("no hex: {value}"))).expect("hex digits")
-}
-
-/// As [`bytes`], of known length.
-pub(crate) fn array<const N: usize>(value: &Value) -> [u8; N] {
-    bytes(value).try_into().expect("the length is fixed")
-}
-
-/// A number.
-pub(crate) fn number(value: &Value) -> u64 {
-    value.as_u64().unwrap_or_else(|| panic!("no number: {value}"))
-}
-
-/// The name of a case, for messages.
-pub(crate) fn name(case: &Value) -> &str {
-    case["id"].as_str().unwrap_or("(without a name)")
-}
+pub(crate) use vectors::*;
 
 /// Whether the reference accepts a case.
 pub(crate) fn accepted(case: &Value) -> bool {
@@ -114,11 +65,6 @@ pub(crate) fn public_key(value: &Value) -> PublicKey {
     PublicKey::from_bytes(&array(value)).expect("a public key")
 }
 
-/// Randomness from a seed.
-pub(crate) fn rng(seed: u64) -> ChaCha20Rng {
-    ChaCha20Rng::seed_from_u64(seed)
-}
-
 /// "Randomness" that gives exactly these bytes, one after the other.
 pub(crate) struct Script(VecDeque<u8>);
 
@@ -155,7 +101,3 @@ impl TryRng for Script {
 }
 
 impl TryCryptoRng for Script {}
-
-fn foreign() -> Option<PathBuf> {
-    env::var_os("WHISPER_VECTORS").map(PathBuf::from)
-}
