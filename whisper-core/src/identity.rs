@@ -100,6 +100,9 @@ impl SymmetricKey {
 
     /// The key that everybody derives from `password`: PBKDF2-HMAC-SHA-256, empty salt, 65,356
     /// rounds (not 65,536). Costs some 7 ms; a guessable password makes a guessable key.
+    ///
+    /// The bytes count: a letter with an accent can be written in two ways, which give two keys.
+    /// Bring what a person types into Unicode's form NFC first.
     pub fn from_password(password: &str) -> Self {
         Self::new(&kdf::pbkdf2_sha256(password.as_bytes(), &[], PASSWORD_ROUNDS))
     }

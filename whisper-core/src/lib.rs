@@ -53,6 +53,10 @@
 
 extern crate alloc;
 
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 pub mod crypto;
 pub mod envelope;
 pub mod hash;
@@ -68,5 +72,7 @@ pub mod pool;
 pub mod pow;
 pub mod rlp;
 pub mod session;
+#[cfg(doc)]
+pub mod spec;
 pub mod time;
 pub mod topic;

@@ -58,7 +58,7 @@
 #![forbid(unsafe_code)]
 
 #[cfg(all(doctest, feature = "rlpx"))]
-#[doc = include_str!("../../README.md")]
+#[doc = include_str!("../README.md")]
 struct Readme;
 
 pub mod keyfile;
