@@ -1,6 +1,7 @@
 //! A private key on disk: 64 hex digits and a newline, readable by its owner only.
 
 use std::fs;
+use std::fs::File;
 use std::io;
 use std::io::ErrorKind;
 use std::io::Read;
@@ -18,8 +19,9 @@ use crate::entropy::NoEntropy;
 /// Reads the key at `path`; draws and writes one first if there is no file.
 ///
 /// The file is 64 hex digits and a newline, as go-ethereum's `nodekey`. It appears whole or not at
-/// all, with mode 0600 where there are modes, and a file that is there is never replaced: when two
-/// programs create it at once, both go on with the key of the one that came first.
+/// all, with mode 0600 where there are modes, and lasts once this returns. A file that is there is
+/// never replaced: when two programs create it at once, both go on with the key of the one that came
+/// first.
 ///
 /// ```
 /// use whisper_net::{Entropy, keyfile};
@@ -33,39 +35,73 @@ use crate::entropy::NoEntropy;
 /// ```
 ///
 /// # Errors
-/// [`KeyfileError`] if the file cannot be read or written, is no key file, or there is no randomness.
+/// [`KeyfileError`] as [`load`], if the file cannot be written, or there is no randomness.
 pub fn load_or_create(path: &Path, entropy: &Entropy) -> Result<Identity, KeyfileError> {
     match load(path) {
-        Err(KeyfileError::Unreadable(ErrorKind::NotFound)) => create(path, entropy),
+        Err(KeyfileError::Missing) => create(path, entropy),
         other => other,
     }
 }
 
-/// Reads the key at `path`.
+/// Reads the key at `path`. Blanks and newlines around the digits do not matter.
+///
+/// The path must name the file itself, not a symbolic link, and on Unix nobody but the owner may have
+/// any right on it: a key that others can read or replace is not a key.
 ///
 /// # Errors
-/// [`KeyfileError`] if the file cannot be read, or is no key file.
+/// [`KeyfileError`] if the file cannot be read, is open to others, or is no key file.
 pub fn load(path: &Path) -> Result<Identity, KeyfileError> {
-    let unreadable = |error: io::Error| KeyfileError::Unreadable(error.kind());
-    let file = fs::File::open(path).map_err(unreadable)?;
-    // One byte more than any key file has, so that a longer one is noticed.
-    let mut text = Zeroizing::new(Vec::with_capacity(LENGTH + 2));
-    file.take(LENGTH as u64 + 2).read_to_end(&mut text).map_err(unreadable)?;
-    let digits = text.strip_suffix(b"\n").unwrap_or(&text);
-    let digits = digits.strip_suffix(b"\r").unwrap_or(digits);
+    // One byte more than is taken, so that a longer file is noticed.
+    let mut text = Zeroizing::new(Vec::with_capacity(LONGEST + 1));
+    open(path)?
+        .take(LONGEST as u64 + 1)
+        .read_to_end(&mut text)
+        .map_err(|error| KeyfileError::Unreadable(error.kind()))?;
+    if text.len() > LONGEST {
+        return Err(KeyfileError::Malformed);
+    }
     let mut well_formed = Ok(());
-    let secret = Secret::fill_with(|bytes| well_formed = hex::decode_to_slice(digits, bytes));
+    let secret =
+        Secret::fill_with(|bytes| well_formed = hex::decode_to_slice(text.trim_ascii(), bytes));
     well_formed.map_err(|_| KeyfileError::Malformed)?;
     let secret = SecretKey::from_secret(secret).map_err(|_| KeyfileError::Malformed)?;
     Ok(Identity::from_secret(secret))
+}
+
+/// Opens the file that `path` names itself, if it belongs to its owner alone.
+fn open(path: &Path) -> Result<File, KeyfileError> {
+    let unreadable = |error: io::Error| match error.kind() {
+        ErrorKind::NotFound => KeyfileError::Missing,
+        kind => KeyfileError::Unreadable(kind),
+    };
+    // Before it is opened, since opening a pipe waits for a writer.
+    let named = fs::symlink_metadata(path).map_err(unreadable)?;
+    if !named.is_file() {
+        return Err(KeyfileError::NotAFile);
+    }
+    let file = File::open(path).map_err(unreadable)?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        let opened = file.metadata().map_err(unreadable)?;
+        // What was opened is what was looked at: a link may have taken its place in between.
+        if (opened.dev(), opened.ino()) != (named.dev(), named.ino()) {
+            return Err(KeyfileError::NotAFile);
+        }
+        if opened.mode() & 0o077 != 0 {
+            return Err(KeyfileError::Exposed);
+        }
+    }
+    Ok(file)
 }
 
 fn create(path: &Path, entropy: &Entropy) -> Result<Identity, KeyfileError> {
     let identity = Identity::generate(&mut entropy.rng()?);
     match write(path, &identity) {
         Ok(()) => Ok(identity),
-        // Somebody was faster: theirs is the key.
+        // Another program was faster: its key is the key.
         Err(ErrorKind::AlreadyExists) => load(path),
+        Err(ErrorKind::NotFound) => Err(KeyfileError::NoFolder),
         Err(kind) => Err(KeyfileError::Unwritable(kind)),
     }
 }
@@ -76,11 +112,14 @@ fn write(path: &Path, identity: &Identity) -> Result<(), ErrorKind> {
     let [digits @ .., _newline] = &mut *text;
     hex::encode_to_slice(identity.secret().expose(), digits).map_err(|_| ErrorKind::InvalidData)?;
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.unwrap_or(Path::new("."));
     // `tempfile` creates with mode 0600.
-    let mut file = tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))
-        .map_err(|error| error.kind())?;
+    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(|error| error.kind())?;
     file.write_all(&*text).and_then(|()| file.as_file().sync_all()).map_err(|e| e.kind())?;
     file.persist_noclobber(path).map_err(|error| error.error.kind())?;
+    // The name lasts when the folder does. Elsewhere folders cannot be opened.
+    #[cfg(unix)]
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(|error| error.kind())?;
     Ok(())
 }
 
@@ -88,14 +127,26 @@ fn write(path: &Path, identity: &Identity) -> Result<(), ErrorKind> {
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyfileError {
+    /// There is no file.
+    #[error("there is no key file of this name")]
+    Missing,
+    /// There is no folder for a new file.
+    #[error("the folder of the key file does not exist: create it, or name another")]
+    NoFolder,
+    /// The path names a symbolic link, a folder or a device.
+    #[error("the key file is a symbolic link or not a file: name the file itself")]
+    NotAFile,
+    /// Others than the owner may read or change the file.
+    #[error("others have access to the key file: take it from them (chmod 600), or use a new key")]
+    Exposed,
     /// The file cannot be read.
-    #[error("the key file cannot be read: {0}")]
+    #[error("the key file cannot be read ({0}): see to its permissions")]
     Unreadable(ErrorKind),
     /// The file cannot be written.
-    #[error("the key file cannot be written: {0}")]
+    #[error("the key file cannot be written ({0}): see to its folder and the disk")]
     Unwritable(ErrorKind),
     /// The file holds something else. It is left alone.
-    #[error("a key file is 64 hex digits of a valid private key and a newline")]
+    #[error("a key file is 64 hex digits of a valid private key and a newline: name another file")]
     Malformed,
     /// There is no randomness for a new key.
     #[error(transparent)]
@@ -104,6 +155,8 @@ pub enum KeyfileError {
 
 /// 64 digits and the newline.
 const LENGTH: usize = 65;
+/// What an editor may add in blanks and newlines is less.
+const LONGEST: usize = 128;
 
 #[cfg(test)]
 mod tests {
@@ -113,6 +166,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(name);
         (folder, path)
+    }
+
+    /// Writes a file that its owner alone may read.
+    fn put(path: &Path, text: &str) {
+        fs::write(path, text).unwrap();
+        #[cfg(unix)]
+        fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
     }
 
     #[test]
@@ -132,7 +192,7 @@ mod tests {
     fn a_file_that_is_there_is_never_replaced() {
         let (_folder, path) = at("key");
         for text in ["", "abc\n", &"0".repeat(64), &"f".repeat(64), &format!("{:0>66}", 1)] {
-            fs::write(&path, text).unwrap();
+            put(&path, text);
             let outcome = load_or_create(&path, &Entropy::os()).map(|key| key.public_key());
             assert_eq!(outcome, Err(KeyfileError::Malformed), "{text}");
             assert_eq!(fs::read_to_string(&path).unwrap(), text);
@@ -140,12 +200,54 @@ mod tests {
     }
 
     #[test]
-    fn a_file_without_the_newline_or_from_windows_is_read() {
+    fn blanks_and_newlines_around_the_digits_do_not_matter() {
         let (_folder, path) = at("key");
-        for end in ["", "\n", "\r\n"] {
-            fs::write(&path, format!("{:0>64}{end}", 1)).unwrap();
-            assert!(load(&path).is_ok(), "{end:?}");
+        for (before, after) in [("", ""), ("", "\n"), ("", "\r\n"), ("", "\n\n"), (" ", "\t\n")] {
+            put(&path, &format!("{before}{:0>64}{after}", 1));
+            assert!(load(&path).is_ok(), "{before:?} {after:?}");
         }
+        put(&path, &format!("{:0>64}{:200}", 1, ""));
+        assert_eq!(load(&path).map(drop), Err(KeyfileError::Malformed));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_that_others_may_read_or_change_is_no_key() {
+        use std::os::unix::fs::PermissionsExt;
+        let (_folder, path) = at("key");
+        put(&path, &format!("{:0>64}\n", 1));
+        for mode in [0o604, 0o640, 0o620, 0o602, 0o610, 0o644] {
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            assert_eq!(load(&path).map(drop), Err(KeyfileError::Exposed), "{mode:o}");
+        }
+        for mode in [0o600, 0o400] {
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            assert!(load(&path).is_ok(), "{mode:o}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_key_is_read_through_no_link_and_from_no_pipe() {
+        let (folder, path) = at("key");
+        put(&path, &format!("{:0>64}\n", 1));
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        let pipe = folder.path().join("pipe");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
+        assert!(made.success());
+        for other in [&link, &pipe, &folder.path().to_owned()] {
+            let outcome = load_or_create(other, &Entropy::os()).map(drop);
+            assert_eq!(outcome, Err(KeyfileError::NotAFile), "{}", other.display());
+        }
+    }
+
+    #[test]
+    fn what_is_missing_is_said_in_words() {
+        let (folder, path) = at("key");
+        assert_eq!(load(&path).map(drop), Err(KeyfileError::Missing));
+        let outcome = load_or_create(&folder.path().join("none/key"), &Entropy::os());
+        assert_eq!(outcome.map(drop), Err(KeyfileError::NoFolder));
     }
 
     #[test]
