@@ -1,8 +1,11 @@
-//! What the programs share: how they start a node, say what went wrong, and draw what they found.
+//! What the programs share: how they start a node, print, end, and draw what they found.
 
 pub mod chart;
+pub mod ending;
+pub mod screen;
 
-use std::net::SocketAddr;
+use std::io;
+use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -16,15 +19,20 @@ use whisper_net::keyfile;
 use whisper_net::rlpx::RlpxConfig;
 use whisper_net::rlpx::RlpxTransport;
 
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
+
 /// What goes wrong in a program: a sentence for the person at the terminal.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// Ends a program: with a sentence on standard error, if it failed.
 pub fn exit(program: &str, result: Result<(), Failure>) -> ExitCode {
+    screen::flush();
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("{program}: {error}");
+            let _ = writeln!(io::stderr(), "{program}: {error}");
             ExitCode::FAILURE
         }
     }
@@ -34,7 +42,7 @@ pub fn exit(program: &str, result: Result<(), Failure>) -> ExitCode {
 pub fn log() {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env();
     let filter = filter.unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
 }
 
 /// A key from a file, which is made if there is none; without a file, a new key each time.
@@ -53,14 +61,12 @@ pub fn key(file: Option<&Path>) -> Result<Arc<Identity>, Failure> {
 /// Starts a node over RLPx that listens, if it is told where, and stays connected to `peers`.
 ///
 /// # Errors
-/// When it cannot listen there, or a peer's address is none.
+/// When it cannot listen there, or one of `peers` is not an address.
 pub async fn start(
     node: node::Config,
-    node_key: Arc<Identity>,
-    listen: Option<SocketAddr>,
+    rlpx: RlpxConfig,
     peers: &[String],
 ) -> Result<Handle, Failure> {
-    let rlpx = RlpxConfig { listen, ..RlpxConfig::new(node_key) };
     let mut config = Config::new(RlpxTransport::bind(rlpx).await?);
     config.node = node;
     config.dial = peers.to_vec();

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::pin::pin;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -10,17 +11,24 @@ use tokio::time::MissedTickBehavior;
 use whisper_core::node;
 use whisper_core::pow::Rating;
 use whisper_examples::Failure;
+use whisper_examples::ending;
+use whisper_examples::say;
 use whisper_net::Event;
 use whisper_net::Handle;
 use whisper_net::Stats;
+use whisper_net::rlpx::Host;
+use whisper_net::rlpx::RlpxConfig;
 
-/// Relays Whisper envelopes between its peers, until Ctrl-C.
+/// Relays Whisper envelopes between its peers, until Ctrl-C or SIGTERM.
 #[derive(Parser)]
 #[command(version, after_help = EXAMPLE)]
 struct Options {
     /// Where to listen; port 0 takes any that is free
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:30303")]
     listen: SocketAddr,
+    /// The name or address under which others reach this machine, if it is another
+    #[arg(long, value_name = "NAME")]
+    host: Option<Host>,
     /// A peer to stay connected to; may be given several times
     #[arg(long, value_name = "ENODE")]
     peer: Vec<String>,
@@ -45,7 +53,7 @@ struct Options {
 
 const EXAMPLE: &str = "Two relays on this machine:
   relay --listen 127.0.0.1:30303 --node-key relay.key
-  relay --listen 127.0.0.1:30304 --peer enode://… (as the first one printed)";
+  relay --listen 127.0.0.1:30304 --peer 'enode://…' (as the first one printed)";
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -55,6 +63,7 @@ async fn main() -> ExitCode {
 }
 
 async fn run(options: Options) -> Result<(), Failure> {
+    let end = ending::asked_for()?;
     let node = node::Config {
         min_rating: Rating::new(options.min_pow)
             .map_err(|error| format!("--min-pow {}: {error}", options.min_pow))?,
@@ -63,16 +72,23 @@ async fn run(options: Options) -> Result<(), Failure> {
         ..node::Config::default()
     };
     let key = whisper_examples::key(options.node_key.as_deref())?;
-    let handle = whisper_examples::start(node, key, Some(options.listen), &options.peer).await?;
-    println!("{}", handle.local_address().unwrap_or_default());
-    relay(&handle, Duration::from_secs(options.stats)).await?;
-    println!("stopping");
+    let rlpx =
+        RlpxConfig { listen: Some(options.listen), host: options.host, ..RlpxConfig::new(key) };
+    let handle = whisper_examples::start(node, rlpx, &options.peer).await?;
+    say!("{}", handle.local_address().unwrap_or_default());
+    relay(&handle, Duration::from_secs(options.stats), end).await?;
+    say!("stopping");
     handle.shutdown().await;
     Ok(())
 }
 
-/// Tells who comes and goes, and counts, until Ctrl-C or the end of the node.
-async fn relay(handle: &Handle, every: Duration) -> Result<(), Failure> {
+/// Tells who comes and goes, and counts, until the program is to end or the node ends.
+async fn relay(
+    handle: &Handle,
+    every: Duration,
+    end: impl Future<Output = ()>,
+) -> Result<(), Failure> {
+    let mut end = pin!(end);
     let mut events = handle.events().await?;
     let mut timer = tokio::time::interval(every);
     timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -90,7 +106,7 @@ async fn relay(handle: &Handle, every: Duration) -> Result<(), Failure> {
                     before = stats;
                 }
             }
-            interrupt = tokio::signal::ctrl_c() => return Ok(interrupt?),
+            () = &mut end => return Ok(()),
         }
     }
 }
@@ -99,23 +115,23 @@ fn tell(event: &Event) {
     match event {
         Event::Connected { peer, facts } => {
             let direction = format!("{:?}", facts.direction).to_lowercase();
-            println!("peer {}: {direction}, {}", peer.as_u64(), facts.client);
+            say!("peer {}: {direction}, {}", peer.as_u64(), facts.client);
         }
-        Event::Ready(peer) => println!("peer {}: ready", peer.as_u64()),
-        Event::Dismissed { peer, why } => println!("peer {}: cut, {why}", peer.as_u64()),
+        Event::Ready(peer) => say!("peer {}: ready", peer.as_u64()),
+        Event::Dismissed { peer, why } => say!("peer {}: cut, {why}", peer.as_u64()),
         Event::Disconnected { peer, how } => {
-            println!("peer {}: gone, {}", peer.as_u64(), format!("{how:?}").to_lowercase());
+            say!("peer {}: gone, {}", peer.as_u64(), format!("{how:?}").to_lowercase());
         }
         Event::ClockSuspect { ahead, by } => {
             let direction = if *ahead { "ahead" } else { "behind" };
-            println!("the clock of this machine seems {direction} by {} s: set it", by.as_secs());
+            say!("the clock of this machine seems {direction} by {} s: set it", by.as_secs());
         }
         _ => {}
     }
 }
 
 fn count(stats: &Stats) {
-    println!(
+    say!(
         "{} peers, {} envelopes held, {} relayed so far, {} KiB in, {} KiB out",
         stats.ready_peers,
         stats.pool_envelopes,

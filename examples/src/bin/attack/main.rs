@@ -10,6 +10,7 @@ use std::time::Instant;
 
 use clap::Parser;
 use whisper_examples::Failure;
+use whisper_examples::say;
 
 use attacks::ATTACKS;
 use attacks::Attack;
@@ -42,8 +43,8 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
     let attacks = chosen(arguments.only.as_deref())?;
     std::fs::create_dir_all(&arguments.pictures)
         .map_err(|error| format!("{}: {error}", arguments.pictures.display()))?;
-    println!("24 nodes of degree 8, eight liars with three victims each; pools of 256 KiB.");
-    println!("All is simulated: a run of one seed can be repeated.\n");
+    say!("24 nodes of degree 8, eight liars with three victims each; pools of 256 KiB.");
+    say!("All is simulated: a run of one seed can be repeated.\n");
     let mut rows = Vec::new();
     for attack in attacks {
         let begin = Instant::now();
@@ -55,9 +56,9 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
         std::fs::write(&file, report.chart().to_svg())
             .map_err(|error| format!("{}: {error}", file.display()))?;
     }
-    println!("\n{}", report::head());
-    rows.iter().for_each(|row| println!("{row}"));
-    println!("\nPictures: {}", arguments.pictures.display());
+    say!("\n{}", report::head());
+    rows.iter().for_each(|row| say!("{row}"));
+    say!("\nPictures: {}", arguments.pictures.display());
     Ok(())
 }
 

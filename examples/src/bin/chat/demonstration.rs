@@ -1,12 +1,11 @@
 //! Two people and a relay on this machine: what they say, and beside it what the relay can see.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use whisper_core::identity::Identity;
 use whisper_core::node;
 use whisper_core::session::SessionTtl;
 use whisper_examples::Failure;
+use whisper_examples::say;
 use whisper_net::ConversationEvent;
 use whisper_net::ConversationEvents;
 use whisper_net::Conversations;
@@ -14,17 +13,18 @@ use whisper_net::Envelopes;
 use whisper_net::Event;
 use whisper_net::Handle;
 use whisper_net::Passing;
+use whisper_net::rlpx::RlpxConfig;
 
 pub(crate) async fn run() -> Result<(), Failure> {
-    println!("Alice and Bob have never met. They have each other's public key and the address");
-    println!("of a relay that neither of them trusts. All three are nodes on this machine.\n");
+    say!("Alice and Bob have never met. They have each other's public key and the address");
+    say!("of a relay that neither of them trusts. All three are nodes on this machine.\n");
     let relay = start(&[]).await?;
     let mut seen = relay.envelopes().await?;
     let address = relay.local_address().unwrap_or_default().to_owned();
     let mut alice = Person::join("Alice", &address).await?;
     let mut bob = Person::join("Bob", &address).await?;
-    println!("{:<44} | what the relay can see", "what they say");
-    println!("{:-<44}-+-{:-<52}", "", "");
+    say!("{:<44} | what the relay can see", "what they say");
+    say!("{:-<44}-+-{:-<52}", "", "");
 
     bob.talks.add_contact(alice.key()).await?;
     let question = "Bob, it is Alice. Is the coast clear?";
@@ -35,10 +35,10 @@ pub(crate) async fn run() -> Result<(), Failure> {
     reply(&bob, &mut alice, "It is. The relay knows only that", &mut seen).await?;
     reply(&alice, &mut bob, "somebody said something to somebody.", &mut seen).await?;
     reply(&bob, &mut alice, "Not even whether it was a lot.", &mut seen).await?;
-    println!(
+    say!(
         "\nEvery envelope has a topic of its own and one of a few sizes. The invitation is the one"
     );
-    println!("that can be told apart, by its size. Now both wipe their keys and leave.");
+    say!("that can be told apart, by its size. Now both wipe their keys and leave.");
     alice.talks.close(bob.key()).await?.await?;
     for handle in [alice.node, bob.node, relay] {
         handle.shutdown().await;
@@ -81,8 +81,8 @@ impl Person {
 
 async fn start(peers: &[String]) -> Result<Handle, Failure> {
     let listen = Some(([127, 0, 0, 1], 0).into());
-    let key: Arc<Identity> = whisper_examples::key(None)?;
-    whisper_examples::start(node::Config::default(), key, listen, peers).await
+    let rlpx = RlpxConfig { listen, ..RlpxConfig::new(whisper_examples::key(None)?) };
+    whisper_examples::start(node::Config::default(), rlpx, peers).await
 }
 
 async fn reply(
@@ -98,7 +98,7 @@ async fn reply(
 }
 
 fn say(name: &str, text: &str) {
-    println!("{:<44} |", format!("{name}: {text}"));
+    say!("{:<44} |", format!("{name}: {text}"));
 }
 
 /// Waits until `text` has arrived, word for word.
@@ -117,7 +117,7 @@ async fn hear(person: &mut Person, text: &str) -> Result<(), Failure> {
         None
     })
     .await?;
-    println!("{:<44} |", format!("  ({name} has read it)"));
+    say!("{:<44} |", format!("  ({name} has read it)"));
     Ok(())
 }
 
@@ -126,7 +126,7 @@ async fn show(seen: &mut Envelopes, count: usize) -> Result<(), Failure> {
     for _ in 0..count {
         let passing = within("waiting for the relay", seen.next()).await?;
         if let Passing::Envelope(envelope) = passing {
-            println!(
+            say!(
                 "{:<44} | {:>5} bytes, topic {}, lives {} s, rated {:.3}",
                 "",
                 envelope.data().len(),

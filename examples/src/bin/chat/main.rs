@@ -2,6 +2,7 @@
 
 mod demonstration;
 mod terminal;
+mod typed;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -9,6 +10,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use whisper_core::identity::PublicKey;
+use whisper_net::rlpx::Host;
 
 /// Talks to somebody, end-to-end encrypted, over a network of strangers.
 ///
@@ -20,6 +22,9 @@ struct Options {
     /// Where to listen for peers
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<SocketAddr>,
+    /// The name or address under which others reach this machine, if it is another
+    #[arg(long, value_name = "NAME")]
+    host: Option<Host>,
     /// A peer to stay connected to; may be given several times
     #[arg(long, value_name = "ENODE")]
     peer: Vec<String>,
@@ -39,8 +44,10 @@ struct Options {
 
 const EXAMPLE: &str = "Two terminals on this machine, the first listening:
   chat --listen 127.0.0.1:30303 --name alice
-  chat --peer enode://… --to 04… --name bob (both as the first one printed)
-Through a relay, start `relay` and give its enode to both with --peer.";
+  chat --peer 'enode://…' --to 04… --name bob (both as the first one printed)
+Through a relay, start `relay` and give its enode to both with --peer. From a program:
+  printf 'dinner is ready\\n' | chat --peer 'enode://…' --to 04…
+sends before it ends, and succeeds if a peer has taken all of it.";
 
 #[tokio::main]
 async fn main() -> ExitCode {

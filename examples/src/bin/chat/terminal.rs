@@ -1,15 +1,18 @@
 //! The chat in a terminal: lines go out, events come in.
 
 use std::io;
-use std::ops::ControlFlow;
+use std::io::IsTerminal;
+use std::pin::pin;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use whisper_core::identity::PublicKey;
 use whisper_core::node;
 use whisper_core::session::Ended;
 use whisper_examples::Failure;
+use whisper_examples::ending;
+use whisper_examples::say;
+use whisper_examples::screen::printable;
 use whisper_net::ConversationEvent;
 use whisper_net::ConversationEvents;
 use whisper_net::Conversations;
@@ -19,226 +22,313 @@ use whisper_net::Event;
 use whisper_net::Events;
 use whisper_net::Handle;
 use whisper_net::Sent;
+use whisper_net::rlpx::RlpxConfig;
 
 use super::Options;
+use super::typed;
+use super::typed::Line;
 
 pub(crate) async fn run(options: Options) -> Result<(), Failure> {
+    let end = ending::asked_for()?;
     let node_key = whisper_examples::key(options.node_key.as_deref())?;
-    let config = node::Config::default();
-    let node = whisper_examples::start(config, node_key, options.listen, &options.peer).await?;
+    let rlpx =
+        RlpxConfig { listen: options.listen, host: options.host, ..RlpxConfig::new(node_key) };
+    let node = whisper_examples::start(node::Config::default(), rlpx, &options.peer).await?;
     if let Some(address) = node.local_address() {
-        println!("* your address: {address}");
+        say!("* your address: {address}");
     }
     let identity = whisper_examples::key(options.key.as_deref())?;
-    println!("* your key:     {}", identity.public_key());
-    println!("* /quit or Ctrl-C ends the chat and wipes its keys");
+    say!("* your key:     {}", identity.public_key());
+    say!("* /quit or Ctrl-C ends the chat and wipes its keys");
     if options.listen.is_none() && options.peer.is_empty() {
-        println!("* no peer is known and nobody can come: use --peer or --listen");
+        say!("* no peer is known and nobody can come: use --peer or --listen");
     }
     let events = node.events().await?;
     let (talks, hears) = node.converse(identity).await?;
-    let mut chat = Chat {
-        name: options.name,
-        peer: None,
-        asks: None,
-        ready: 0,
-        talks,
-        deliveries: JoinSet::new(),
-    };
+    let mut chat = Chat::new(options.name, talks);
     if let Some(peer) = options.to {
         chat.invite(peer).await?;
     }
-    chat.run(events, hears).await?;
-    chat.leave(&node).await;
-    Ok(())
+    let way = chat.run(events, hears, end).await?;
+    let unsent = chat.leave(&way, &node).await?;
+    say!("* the keys are wiped");
+    match unsent {
+        0 => Ok(()),
+        1 => Err("one message was not sent".into()),
+        more => Err(format!("{more} messages were not sent").into()),
+    }
+}
+
+/// Why a chat ends.
+enum Way {
+    /// The person or the system wants it to.
+    Asked,
+    /// Another program has said all that it has to say. What it said stays readable.
+    InputEnded,
+    /// The other side has left, or the node has ended.
+    Over,
 }
 
 /// One conversation on a screen.
 struct Chat {
     name: String,
-    /// Whom we talk to.
+    /// The other side.
     peer: Option<PublicKey>,
-    /// Who has asked and has no answer yet.
-    asks: Option<PublicKey>,
+    /// Strangers who wait for an answer, the longest first.
+    asks: Vec<PublicKey>,
     ready: usize,
     talks: Conversations,
-    deliveries: JoinSet<()>,
+    /// Tells what becomes of what was sent.
+    tellers: JoinSet<()>,
+    /// What no peer has yet: true once one has.
+    underway: JoinSet<bool>,
+    /// Messages that no peer will ever have.
+    unsent: usize,
 }
 
 impl Chat {
+    fn new(name: String, talks: Conversations) -> Self {
+        Self {
+            name,
+            peer: None,
+            asks: Vec::new(),
+            ready: 0,
+            talks,
+            tellers: JoinSet::new(),
+            underway: JoinSet::new(),
+            unsent: 0,
+        }
+    }
+
     async fn invite(&mut self, peer: PublicKey) -> Result<(), Failure> {
         let sent = self.talks.invite(peer, "").await?;
-        println!("* inviting {}", short(&peer));
+        say!("* inviting {}", short(&peer));
         self.peer = Some(peer);
         self.follow("invitation", sent);
         Ok(())
     }
 
-    /// Goes on until somebody leaves.
+    /// Goes on until there is a way out.
     async fn run(
         &mut self,
         mut events: Events,
         mut hears: ConversationEvents,
-    ) -> Result<(), Failure> {
-        let mut lines = typed();
+        end: impl Future<Output = ()>,
+    ) -> Result<Way, Failure> {
+        let mut lines = typed::lines();
+        let mut end = pin!(end);
         loop {
-            let flow = tokio::select! {
-                line = lines.recv() => self.say(line.transpose()?).await?,
-                event = hears.next() => self.hear(event).await?,
-                event = events.next() => self.notice(event.as_ref()),
-                interrupt = tokio::signal::ctrl_c() => {
-                    interrupt?;
-                    ControlFlow::Break(())
-                }
+            let way = tokio::select! {
+                line = lines.recv() => match line.transpose()? {
+                    Some(line) => self.read(line).await,
+                    None if io::stdin().is_terminal() => Some(Way::Asked),
+                    None => Some(Way::InputEnded),
+                },
+                event = hears.next() => event.map_or(Some(Way::Over), |event| self.hear(event)),
+                event = events.next() => event.map_or(Some(Way::Over), |event| self.notice(&event)),
+                () = &mut end => Some(Way::Asked),
             };
-            if flow.is_break() {
-                return Ok(());
+            if let Some(way) = way {
+                return Ok(way);
             }
         }
     }
 
     /// Does what a line asks for.
-    async fn say(&mut self, line: Option<String>) -> Result<ControlFlow<()>, Failure> {
-        let Some(line) = line else { return Ok(ControlFlow::Break(())) };
-        match (line.trim(), self.asks, self.peer) {
-            ("", ..) => {}
-            ("/quit", ..) => return Ok(ControlFlow::Break(())),
-            ("/accept", Some(peer), _) => match self.talks.accept(peer).await {
-                Ok(_) => (self.asks, self.peer) = (None, Some(peer)),
-                Err(error) => println!("* not accepted: {error}"),
-            },
-            ("/refuse", Some(peer), _) => {
-                self.asks = None;
-                match self.talks.refuse(peer).await {
-                    Ok(_) => println!("* refused; nobody is told"),
-                    Err(error) => println!("* not refused: {error}"),
-                }
+    async fn read(&mut self, line: Line) -> Option<Way> {
+        let text = match &line {
+            Line::Text(text) => text.trim(),
+            Line::NotUtf8 => return self.unsaid("a line that is not UTF-8 text"),
+            Line::TooLong => return self.unsaid("a line that is too long"),
+        };
+        let (command, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
+        match (command, self.peer) {
+            ("", _) => {}
+            ("/quit", _) => return Some(Way::Asked),
+            ("/accept", _) => self.accept(rest.trim()).await,
+            ("/refuse", _) => self.refuse(rest.trim()).await,
+            (command, _) if command.starts_with('/') => {
+                say!("* commands: /accept KEY, /refuse KEY, /quit");
             }
-            (command, ..) if command.starts_with('/') => {
-                println!("* commands: /accept, /refuse, /quit");
-            }
-            (_, _, None) => println!("* nobody is here yet"),
-            (text, _, Some(peer)) => match self.talks.send(peer, text).await {
+            (_, None) => return self.unsaid("nobody is here yet"),
+            (_, Some(peer)) => match self.talks.send(peer, text).await {
                 Ok(sent) => {
-                    println!("{}: {text}", self.name);
+                    say!("{}: {text}", self.name);
                     self.follow("message", sent);
                 }
-                Err(error) => println!("* not sent: {error}"),
+                Err(error) => return self.unsaid(&error.to_string()),
             },
         }
-        Ok(ControlFlow::Continue(()))
+        None
+    }
+
+    fn unsaid(&mut self, why: &str) -> Option<Way> {
+        say!("* not sent: {why}");
+        self.unsent += 1;
+        None
+    }
+
+    async fn accept(&mut self, begin: &str) {
+        let Some(peer) = self.asker(begin) else { return };
+        match self.talks.accept(peer).await {
+            Ok(_) => {
+                self.answered(peer);
+                self.peer = Some(peer);
+            }
+            Err(error) => say!("* not accepted: {error}"),
+        }
+    }
+
+    async fn refuse(&mut self, begin: &str) {
+        let Some(peer) = self.asker(begin) else { return };
+        self.answered(peer);
+        match self.talks.refuse(peer).await {
+            Ok(_) => say!("* refused; nobody is told"),
+            Err(error) => say!("* not refused: {error}"),
+        }
+    }
+
+    /// The one stranger whose key begins so. Which one is meant must be said, since another may have
+    /// asked while the command was typed.
+    fn asker(&self, begin: &str) -> Option<PublicKey> {
+        let named = |key: &&PublicKey| {
+            let digits = key.to_string();
+            digits.starts_with(begin)
+                || digits.strip_prefix("04").unwrap_or(&digits).starts_with(begin)
+        };
+        let mut fitting = self.asks.iter().filter(named);
+        match (begin, fitting.next(), fitting.next()) {
+            (_, None, _) => say!("* nobody with that key asks"),
+            ("", Some(first), _) => say!("* say whom: /accept {} or so", short(first)),
+            (_, Some(only), None) => return Some(*only),
+            (_, Some(_), Some(_)) => say!("* several keys begin so: give more of it"),
+        }
+        None
+    }
+
+    fn answered(&mut self, peer: PublicKey) {
+        self.asks.retain(|asks| *asks != peer);
     }
 
     /// Shows what the conversation brings.
-    async fn hear(&mut self, event: Option<ConversationEvent>) -> Result<ControlFlow<()>, Failure> {
-        let Some(event) = event else { return Ok(ControlFlow::Break(())) };
+    fn hear(&mut self, event: ConversationEvent) -> Option<Way> {
         match event {
             ConversationEvent::Invited { peer, .. } => {
-                println!("* {} wants to talk: /accept or /refuse", short(&peer));
-                println!("* compare the whole key by another way: {peer}");
-                self.asks = Some(peer);
+                let begin = short(&peer);
+                say!("* {begin} wants to talk: /accept {begin} or /refuse {begin}");
+                say!("* compare the whole key by another way: {peer}");
+                self.answered(peer);
+                self.asks.push(peer);
             }
             ConversationEvent::Established { peer, .. } => {
-                println!("* you talk with {}", short(&peer));
+                say!("* you talk with {}", short(&peer));
+                self.answered(peer);
                 self.peer = Some(peer);
             }
             ConversationEvent::Message { peer, data, .. } => {
-                println!("{}: {}", short(&peer), printable(&data));
+                say!("{}: {}", short(&peer), printable(&data));
             }
             ConversationEvent::Acknowledged { sequences, .. } => {
-                println!("* {} messages were read", sequences.len());
+                say!("* {} messages were read", sequences.len());
             }
             ConversationEvent::Replaced { .. } => {
-                println!("* the other side has begun anew: if that surprises you, ask why");
+                say!("* the other side has begun anew: if that surprises you, ask why");
             }
-            ConversationEvent::Malformed { .. } => println!("* something came that makes no sense"),
+            ConversationEvent::Malformed { .. } => say!("* something came that makes no sense"),
             // Others come and go, and a session that a newer one has replaced is no loss.
-            ConversationEvent::Ended { peer, why, .. }
-                if Some(peer) == self.peer && why != Ended::Evicted =>
-            {
-                println!("* the conversation is over: {why:?}");
-                return Ok(ControlFlow::Break(()));
+            ConversationEvent::Ended { peer, why, .. } => {
+                self.answered(peer);
+                if Some(peer) == self.peer && why != Ended::Evicted {
+                    say!("* the conversation is over: {why:?}");
+                    return Some(Way::Over);
+                }
             }
-            ConversationEvent::Gap(missed) => println!("* up to {missed} messages were missed"),
+            ConversationEvent::Gap(missed) => say!("* up to {missed} messages were missed"),
             _ => {}
         }
-        Ok(ControlFlow::Continue(()))
+        None
     }
 
     /// Shows who comes and goes on the network.
-    fn notice(&mut self, event: Option<&Event>) -> ControlFlow<()> {
+    fn notice(&mut self, event: &Event) -> Option<Way> {
         match event {
-            None => return ControlFlow::Break(()),
-            Some(Event::Ready(_)) => {
+            Event::Ready(_) => {
                 self.ready += 1;
-                println!("* connected, {} peers", self.ready);
+                say!("* connected, {} peers", self.ready);
             }
-            Some(Event::Disconnected { .. }) => {
+            Event::Disconnected { .. } => {
                 self.ready = self.ready.saturating_sub(1);
                 if self.ready == 0 {
-                    println!("* no peer is there: what you write waits for one");
+                    say!("* no peer is there: what you write waits for one");
                 }
             }
-            Some(Event::Dismissed { why, .. }) => println!("* a peer was cut: {why}"),
-            Some(Event::ClockSuspect { ahead, by }) => {
+            Event::Dismissed { why, .. } => say!("* a peer was cut: {why}"),
+            Event::ClockSuspect { ahead, by } => {
                 let direction = if *ahead { "ahead" } else { "behind" };
-                println!("* your clock seems {direction} by {} s: set it", by.as_secs());
+                say!("* your clock seems {direction} by {} s: set it", by.as_secs());
             }
-            Some(_) => {}
+            _ => {}
         }
-        ControlFlow::Continue(())
+        None
     }
 
     /// Tells what becomes of what was sent, beside the conversation.
     fn follow(&mut self, what: &'static str, sent: Sent) {
         for delivery in sent.into_deliveries() {
-            self.deliveries.spawn(follow(what, delivery));
+            self.tellers.spawn(tell(what, delivery.clone()));
+            self.underway.spawn(async move { delivery.sent().await.is_ok() });
+        }
+        while let Some(done) = self.underway.try_join_next() {
+            self.unsent += usize::from(!done.unwrap_or(false));
         }
     }
 
-    /// Wipes the keys and says goodbye, as well as it goes.
-    async fn leave(mut self, node: &Handle) {
-        self.deliveries.abort_all();
-        if let Some(peer) = self.peer {
+    /// The one way out: waits for what is on its way, says goodbye and shuts the node down. Gives the
+    /// number of messages that no peer has taken.
+    async fn leave(mut self, way: &Way, node: &Handle) -> Result<usize, Failure> {
+        let patience = if matches!(way, Way::InputEnded) { PATIENCE } else { GOODBYE };
+        let mut sooner = pin!(ending::asked_for()?);
+        let mut late = pin!(tokio::time::sleep(patience));
+        let mut waiting = self.underway.len();
+        while waiting > 0 {
+            tokio::select! {
+                done = self.underway.join_next() => {
+                    let is_sent = done.is_some_and(|done| done.unwrap_or(false));
+                    self.unsent += usize::from(!is_sent);
+                    waiting -= 1;
+                }
+                () = &mut sooner => break,
+                () = &mut late => break,
+            }
+        }
+        self.tellers.abort_all();
+        // A goodbye ends the session at once, whatever is still on its way to the other side.
+        if let (Some(peer), false) = (self.peer, matches!(way, Way::InputEnded)) {
             // The other side may have been first.
             if let Ok(goodbye) = self.talks.close(peer).await {
                 let _ = tokio::time::timeout(GOODBYE, goodbye.into_future()).await;
             }
         }
         node.shutdown().await;
-        println!("* the keys are wiped");
+        Ok(self.unsent + waiting)
     }
 }
 
-async fn follow(what: &'static str, mut delivery: Delivery) {
+async fn tell(what: &'static str, mut delivery: Delivery) {
     while let Some(state) = delivery.changed().await {
         match state {
-            DeliveryState::Waiting => println!("  ({what}: waits for a peer)"),
+            DeliveryState::Waiting => say!("  ({what}: waits for a peer)"),
             DeliveryState::Working { expected, likely, .. } if likely > NOTICEABLE => {
-                println!("  ({what}: working, about {expected:.1?}, at most {likely:.1?})");
+                say!("  ({what}: working, about {expected:.1?}, at most {likely:.1?})");
             }
-            DeliveryState::Sent { peers: 1 } => println!("  ({what}: sent)"),
-            DeliveryState::Acknowledged { by: 1 } => println!("  ({what}: taken by the network)"),
-            DeliveryState::Refused { .. } => println!("  ({what}: refused by the network)"),
-            DeliveryState::Expired => println!("  ({what}: expired before anybody had it)"),
-            DeliveryState::Failed(why) => println!("  ({what}: {why})"),
+            DeliveryState::Sent { peers: 1 } => say!("  ({what}: sent)"),
+            DeliveryState::Acknowledged { by: 1 } => say!("  ({what}: taken by the network)"),
+            DeliveryState::Refused { .. } => say!("  ({what}: refused by the network)"),
+            DeliveryState::Expired => say!("  ({what}: expired before anybody had it)"),
+            DeliveryState::Failed(why) => say!("  ({what}: {why})"),
             _ => {}
         }
     }
-}
-
-/// The lines that are typed. A thread of its own waits for them: the program can end while it does,
-/// which a task of the runtime would hold up until the next line.
-fn typed() -> mpsc::Receiver<io::Result<String>> {
-    let (typed, lines) = mpsc::channel(1);
-    std::thread::spawn(move || {
-        for line in io::stdin().lines() {
-            if typed.blocking_send(line).is_err() {
-                return;
-            }
-        }
-    });
-    lines
 }
 
 /// The beginning of a key, to tell people apart on a screen.
@@ -246,12 +336,9 @@ fn short(key: &PublicKey) -> String {
     key.to_string().chars().skip(2).take(8).collect()
 }
 
-/// What a peer says, without what could play with the terminal.
-fn printable(data: &[u8]) -> String {
-    String::from_utf8_lossy(data).chars().filter(|char| !char.is_control()).collect()
-}
-
 /// Work that takes longer than this is worth a word.
 const NOTICEABLE: Duration = Duration::from_secs(1);
-/// How long a goodbye may take.
+/// How long somebody who wants to leave waits for the rest to be sent, and for a goodbye.
 const GOODBYE: Duration = Duration::from_secs(3);
+/// How long what another program said may take to reach a peer.
+const PATIENCE: Duration = Duration::from_secs(60);

@@ -15,6 +15,7 @@ use rand_core::SeedableRng;
 use whisper_core::ledger::Header;
 use whisper_examples::Failure;
 use whisper_examples::exit;
+use whisper_examples::say;
 
 use crate::figures::Figure;
 
@@ -50,7 +51,7 @@ fn run(options: &Options) -> Result<(), Failure> {
         let path = options.folder.join(name);
         fs::write(path.with_extension("svg"), chart.to_svg())?;
         fs::write(path.with_extension("csv"), table.to_csv())?;
-        println!("{}.svg, .csv", path.display());
+        say!("{}.svg, .csv", path.display());
     }
     Ok(())
 }
