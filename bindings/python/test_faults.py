@@ -131,7 +131,7 @@ class Faults(unittest.IsolatedAsyncioTestCase):
         client = whisper.LightClient(regtest)
         await self.fails_once("LightClient.tip", client.tip)
         await self.fails_once("LightClient.at", lambda: client.at(0))
-        await self.fails_once("LightClient.check_handle", lambda: client.check_handle("abc", b""))
+        await self.fails_once("LightClient.check_name", lambda: client.check_name("abc", b""))
         await self.fails_once("LightClient.check_transaction", lambda: client.check_transaction(b""))
         await self.fails_once("LightClient.accept", lambda: client.accept(NOW, b""), poisons=True)
         root = bytes(32)

@@ -1,16 +1,16 @@
-//! What the ledger's directory says of a handle.
+//! What the ledger's directory says of a name.
 
 use whisper_core::identity::PublicKey;
+use whisper_core::ledger;
 use whisper_core::ledger::Proven;
-use whisper_core::ledger::Record;
 
 use crate::error::WhisperError;
 
-/// What stands under a handle, and how well that is proven.
+/// What stands under a name, and how well that is proven.
 #[derive(Clone, Debug, Eq, PartialEq, uniffi::Record)]
-pub struct HandleAnswer {
-    /// The record; nothing if nobody has the handle, which is proven as well.
-    pub record: Option<HandleRecord>,
+pub struct NameAnswer {
+    /// The record; nothing if nobody has the name, which is proven as well.
+    pub record: Option<NameRecord>,
     /// Height of the block that it is proven from.
     pub height: u32,
     /// How many blocks confirm it, that one included. Do not trust a key that has changed before it
@@ -20,10 +20,10 @@ pub struct HandleAnswer {
 
 /// An entry of the directory.
 #[derive(Clone, Debug, Eq, PartialEq, uniffi::Record)]
-pub struct HandleRecord {
-    /// The handle.
-    pub handle: String,
-    /// Whether the handle is in use; a revoked one belongs to nobody.
+pub struct NameRecord {
+    /// The name.
+    pub name: String,
+    /// Whether the name is in use; a revoked one belongs to nobody.
     pub active: bool,
     /// The key that answers to it.
     pub owner: PublicKey,
@@ -35,20 +35,23 @@ pub struct HandleRecord {
     pub changed: u32,
 }
 
-impl HandleAnswer {
-    pub(crate) fn new(record: Option<&Record>, proven: Proven) -> Result<Self, WhisperError> {
+impl NameAnswer {
+    pub(crate) fn new(
+        record: Option<&ledger::NameRecord>,
+        proven: Proven,
+    ) -> Result<Self, WhisperError> {
         Ok(Self {
-            record: record.map(HandleRecord::new).transpose()?,
+            record: record.map(NameRecord::new).transpose()?,
             height: proven.height,
             confirmations: proven.confirmations,
         })
     }
 }
 
-impl HandleRecord {
-    fn new(record: &Record) -> Result<Self, WhisperError> {
+impl NameRecord {
+    fn new(record: &ledger::NameRecord) -> Result<Self, WhisperError> {
         Ok(Self {
-            handle: record.handle.to_string(),
+            name: record.name.to_string(),
             active: record.active,
             owner: record.public_key()?,
             sequence: record.seq,

@@ -7,7 +7,7 @@ use whisper_core::crypto::curve::InvalidKey;
 use whisper_core::envelope::EnvelopeError;
 use whisper_core::ledger::BatchError;
 use whisper_core::ledger::HeaderError;
-use whisper_core::ledger::InvalidHandle;
+use whisper_core::ledger::InvalidName;
 use whisper_core::ledger::ProofError;
 use whisper_core::message::MessageError;
 use whisper_core::node::Rejection;
@@ -194,9 +194,9 @@ impl From<InvalidKey> for WhisperError {
     }
 }
 
-impl From<InvalidHandle> for WhisperError {
-    fn from(error: InvalidHandle) -> Self {
-        Self::malformed("a handle", error)
+impl From<InvalidName> for WhisperError {
+    fn from(error: InvalidName) -> Self {
+        Self::malformed("a name", error)
     }
 }
 

@@ -9,7 +9,7 @@ use whisper_core::ledger;
 use whisper_core::ledger::BlockId;
 use whisper_core::ledger::Entry;
 use whisper_core::ledger::HeaderAnchor;
-use whisper_core::ledger::Keccak;
+use whisper_core::ledger::Keccak256;
 use whisper_core::ledger::Params;
 use whisper_core::ledger::Payload;
 use whisper_core::ledger::Proof;
@@ -18,7 +18,7 @@ use whisper_core::ledger::TxId;
 use whisper_core::ledger::TxProof;
 use whisper_core::ledger::merkle;
 
-use crate::directory::HandleAnswer;
+use crate::directory::NameAnswer;
 use crate::error::WhisperError;
 use crate::faults;
 use crate::time::system_time;
@@ -148,15 +148,15 @@ impl LightClient {
         Ok(self.lock()?.headers().at(height).map(Into::into))
     }
 
-    /// Checks what stands under a handle.
-    pub fn check_handle(&self, handle: String, proof: &[u8]) -> Result<HandleAnswer, WhisperError> {
-        faults::enter("LightClient.check_handle");
+    /// Checks what stands under a name.
+    pub fn check_name(&self, name: String, proof: &[u8]) -> Result<NameAnswer, WhisperError> {
+        faults::enter("LightClient.check_name");
         let client = self.lock()?;
-        let Some(Proof::Handle(proof)) = Proof::decode(proof, client.params()) else {
-            return Err(WhisperError::malformed("the proof of a handle", "it cannot be read"));
+        let Some(Proof::Name(proof)) = Proof::decode(proof, client.params()) else {
+            return Err(WhisperError::malformed("the proof of a name", "it cannot be read"));
         };
-        let proven = client.check_handle(&proof, &handle.parse()?)?;
-        HandleAnswer::new(proof.record.as_ref(), proven)
+        let proven = client.check_name(&proof, &name.parse()?)?;
+        NameAnswer::new(proof.record.as_ref(), proven)
     }
 
     /// Checks that a transaction stands in the chain.
@@ -190,34 +190,34 @@ pub fn check_inclusion(
     faults::enter("check_inclusion");
     let hashes = path.iter().map(|hash| hash_of(hash)).collect::<Result<_, _>>()?;
     let path = merkle::Path { index, size, hashes };
-    let reached = path.root::<Keccak>(merkle::leaf::<Keccak>(entry));
+    let reached = path.root::<Keccak256>(merkle::leaf::<Keccak256>(entry));
     if reached == Some(hash_of(root)?) { Ok(()) } else { Err(ledger::ProofError::Path.into()) }
 }
 
-/// Checks what stands under a handle: its record, or nothing, and the root of the directory from the
+/// Checks what stands under a name: its record, or nothing, and the root of the directory from the
 /// block's seal.
 #[uniffi::export]
 pub fn check_directory(
-    handle: String,
+    name: String,
     record: Option<Vec<u8>>,
     proof: &[u8],
     root: &[u8],
 ) -> Result<(), WhisperError> {
     faults::enter("check_directory");
-    let handle: ledger::Handle = handle.parse()?;
+    let name: ledger::Name = name.parse()?;
     let record = match &record {
         Some(bytes) => {
-            let record = ledger::Record::decode(bytes);
+            let record = ledger::NameRecord::decode(bytes);
             let reason = "it cannot be read";
             Some(record.ok_or_else(|| WhisperError::malformed("a record", reason))?)
         }
         None => None,
     };
     let hash = record.map(|record| record.hash());
-    let is_other = record.is_some_and(|record| record.handle != handle);
+    let is_other = record.is_some_and(|record| record.name != name);
     let way = SmtProof::decode(proof)
         .ok_or_else(|| WhisperError::malformed("a proof", "it cannot be read"))?;
-    if !is_other && way.verify(&hash_of(root)?, &handle.key(), hash.as_ref()) {
+    if !is_other && way.verify(&hash_of(root)?, &name.key(), hash.as_ref()) {
         Ok(())
     } else {
         Err(ledger::ProofError::Record.into())

@@ -12,7 +12,7 @@ use whisper_net::ledger::LightEvent;
 use whisper_net::ledger::LightEvents;
 
 use crate::cancel::CancelToken;
-use crate::directory::HandleAnswer;
+use crate::directory::NameAnswer;
 use crate::error::WhisperError;
 use crate::faults;
 use crate::inflight::Inflight;
@@ -81,18 +81,18 @@ impl LightLedger {
         runtime::run(None, header).await
     }
 
-    /// Asks peers what stands under a handle, and checks what they prove.
+    /// Asks peers what stands under a name, and checks what they prove.
     #[uniffi::method(default(cancel = None))]
     pub async fn look_up(
         &self,
-        handle: String,
+        name: String,
         cancel: Option<Arc<CancelToken>>,
-    ) -> Result<HandleAnswer, WhisperError> {
+    ) -> Result<NameAnswer, WhisperError> {
         faults::enter("LightLedger.look_up");
-        let (ledger, handle) = (self.ledger.clone(), handle.parse()?);
+        let (ledger, name) = (self.ledger.clone(), name.parse()?);
         runtime::run(cancel, async move {
-            let found = ledger.look_up(handle).await?;
-            HandleAnswer::new(found.record.as_ref(), found.proven)
+            let found = ledger.look_up(name).await?;
+            NameAnswer::new(found.record.as_ref(), found.proven)
         })
         .await
     }

@@ -7,7 +7,7 @@ use whisper_core::ledger::BlockError;
 use whisper_core::ledger::BlockId;
 use whisper_core::ledger::BodyError;
 use whisper_core::ledger::Fault;
-use whisper_core::ledger::Keccak;
+use whisper_core::ledger::Keccak256;
 use whisper_core::ledger::Ledger;
 use whisper_core::ledger::Nothing;
 use whisper_core::ledger::SigCheck;
@@ -63,9 +63,9 @@ fn repair(mode: u8, who: u8, bytes: &[u8]) -> Vec<u8> {
         }
         if mode & 64 != 0 {
             let mut after = view.clone();
-            let mut handles = Default::default();
+            let mut names = Default::default();
             for tx in &txs {
-                after.judge_tx(tx, u32_at(&bytes, 68), &mut handles).ok();
+                after.judge_tx(tx, u32_at(&bytes, 68), &mut names).ok();
             }
             seal[10..42].copy_from_slice(&after.directory_root());
         }
@@ -127,11 +127,11 @@ fn comes_apart(block: &Block<Unchecked>) {
     let leaves = rules::leaves(seal, &txs);
     for (leaf, index) in leaves.iter().zip(0..) {
         let path = checked.path(index).expect("there is such a leaf");
-        let leaf = merkle::leaf::<Keccak>(leaf);
-        assert_eq!(path.root::<Keccak>(leaf), Some(block.header().tx_root));
+        let leaf = merkle::leaf::<Keccak256>(leaf);
+        assert_eq!(path.root::<Keccak256>(leaf), Some(block.header().tx_root));
         let mut beside = path.clone();
         beside.index ^= 1;
-        assert_ne!(beside.root::<Keccak>(leaf), Some(block.header().tx_root));
+        assert_ne!(beside.root::<Keccak256>(leaf), Some(block.header().tx_root));
     }
     assert_eq!(checked.path(leaves.len() as u32), None);
     assert_eq!(checked.sig_checks().len(), txs.len());
@@ -187,8 +187,8 @@ fn stands(ledger: &mut Ledger, view: &View, block: &Block<Unchecked>) {
     assert_eq!(ledger.directory().root(), view.directory_root());
     assert_eq!(ledger.directory().len(), view.records.len());
     for record in ledger.directory().records() {
-        let handle = record.handle.as_bytes();
-        assert_eq!(record.encode(), view.records[handle].encode(handle));
+        let name = record.name.as_bytes();
+        assert_eq!(record.encode(), view.records[name].encode(name));
     }
     let height = view.height();
     let audit = ledger.audit(height..=height, &Nothing).expect("it was checked just now");

@@ -8,7 +8,7 @@ use whisper_core::ledger::BlockId;
 use whisper_core::ledger::Header;
 use whisper_core::ledger::HeaderError;
 use whisper_core::ledger::InvalidBits;
-use whisper_core::ledger::Keccak;
+use whisper_core::ledger::Keccak256;
 use whisper_core::ledger::Target;
 use whisper_core::ledger::asert;
 use whisper_core::ledger::bitcoin;
@@ -41,7 +41,7 @@ fn reads(bytes: &[u8; 80]) {
     assert_eq!(header.tx_root, bytes[36..68]);
     let numbers = [header.version, header.time, header.bits.as_u32(), header.nonce];
     assert_eq!(numbers, [0, 68, 72, 76].map(|at| u32_at(bytes, at)));
-    assert_eq!(*header.id::<Keccak>().as_bytes(), keccak256(bytes));
+    assert_eq!(*header.id::<Keccak256>().as_bytes(), keccak256(bytes));
     assert_eq!(header.timestamp().as_secs(), header.time.into());
 }
 
@@ -156,7 +156,7 @@ fn repair(mode: u8, bytes: &mut [u8; 80]) {
 /// Gives the header to a chain.
 fn joins(bytes: &[u8; 80]) {
     let header = Header::decode(bytes);
-    let id = header.id::<Keccak>();
+    let id = header.id::<Keccak256>();
     let mut chain = WORLD.ledger().headers().clone();
     let (tip, known) = (chain.tip(), chain.get(&id).is_some());
     let parent = WORLD.views.iter().find(|view| view.id == bytes[4..36]);

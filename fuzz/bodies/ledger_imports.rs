@@ -173,7 +173,7 @@ impl Import {
         assert!(alive.map(|(id, _)| *id).eq(unexpired));
         assert_eq!(disk.chain, self.chain()[1..]);
         let mut records: Vec<_> = ledger.directory().records().collect();
-        records.sort_by_key(|record| record.handle);
+        records.sort_by_key(|record| record.name);
         assert!(disk.records.values().eq(records));
         let headers = ledger.headers();
         assert_eq!(headers.tip().height, self.model.best_header(&self.tree));

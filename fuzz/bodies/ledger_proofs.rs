@@ -7,12 +7,12 @@ use std::sync::LazyLock;
 use whisper_core::hash::keccak256;
 use whisper_core::ledger::BlockId;
 use whisper_core::ledger::ChainWork;
-use whisper_core::ledger::Handle;
 use whisper_core::ledger::Header;
 use whisper_core::ledger::HeaderAnchor;
 use whisper_core::ledger::HeaderError;
-use whisper_core::ledger::Keccak;
+use whisper_core::ledger::Keccak256;
 use whisper_core::ledger::LightClient;
+use whisper_core::ledger::Name;
 use whisper_core::ledger::Params;
 use whisper_core::ledger::Proof;
 use whisper_core::ledger::Question;
@@ -76,7 +76,7 @@ fn bend(bytes: &[u8], bends: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// All that can be proven from the chain's blocks about its transactions and some handles.
+/// All that can be proven from the chain's blocks about its transactions and some names.
 static TRUTHS: LazyLock<Vec<(Question, Vec<u8>)>> = LazyLock::new(|| {
     let mut questions = Vec::new();
     for (block, view) in WORLD.blocks.iter().zip(&WORLD.views) {
@@ -84,18 +84,18 @@ static TRUTHS: LazyLock<Vec<(Question, Vec<u8>)>> = LazyLock::new(|| {
         let (_, txs) = rules::split(block).expect("a block of the chain");
         let txs = txs.iter().map(|tx| TxId::new(rules::txid(&view.tag, tx)));
         questions.extend(txs.map(|tx| Question::Tx(id, tx)));
-        questions.extend(HANDLES.iter().map(|handle| Question::Handle(id, *handle)));
+        questions.extend(NAMES.iter().map(|name| Question::Name(id, *name)));
     }
     let with_proof = |question| Some((question, WORLD.prove(&question)?.encode()));
     let truths: Vec<_> = questions.into_iter().filter_map(with_proof).collect();
-    assert!(truths.len() > 8 * HANDLES.len());
+    assert!(truths.len() > 8 * NAMES.len());
     truths
 });
 
-static HANDLES: LazyLock<Vec<Handle>> = LazyLock::new(|| {
+static NAMES: LazyLock<Vec<Name>> = LazyLock::new(|| {
     let known = WORLD.view().records.keys();
-    let known = known.map(|handle| Handle::from_bytes(handle).expect("it is in the directory"));
-    let others = ["nobody", "no-one-else", "000"].map(|handle| handle.parse().expect("a handle"));
+    let known = known.map(|name| Name::from_bytes(name).expect("it is in the directory"));
+    let others = ["nobody", "no-one-else", "000"].map(|name| name.parse().expect("a name"));
     known.chain(others).collect()
 });
 
@@ -131,14 +131,14 @@ fn proof(bytes: &[u8]) {
                 assert_eq!(verified.is_ok(), height == Some(at));
             }
         }
-        Proof::Handle(own) => {
-            let named = own.record.map(|record| record.handle);
-            for handle in HANDLES.iter().copied().chain(named) {
-                let height = holds(&Question::Handle(proof.block(), handle), bytes);
-                let proven = WHOLE.check_handle(own, &handle).ok();
+        Proof::Name(own) => {
+            let named = own.record.map(|record| record.name);
+            for name in NAMES.iter().copied().chain(named) {
+                let height = holds(&Question::Name(proof.block(), name), bytes);
+                let proven = WHOLE.check_name(own, &name).ok();
                 assert_eq!(proven.map(|proven| proven.height), height);
                 assert_eq!(proven.map(|proven| proven.confirmations), height.map(|at| 8 - at));
-                let part = PART.check_handle(own, &handle);
+                let part = PART.check_name(own, &name);
                 assert_eq!(part.is_ok(), height.is_some_and(|height| height <= 4));
             }
         }
@@ -219,12 +219,12 @@ fn judge(height: u32, headers: &[[u8; 80]]) -> Result<(), Rule> {
 /// The next header comes in, and proofs from the headers at hand hold.
 fn goes_on(client: &mut LightClient) {
     for (question, truth) in TRUTHS.iter().step_by(7) {
-        let Some(Proof::Handle(proof)) = Proof::decode(truth, client.params()) else { continue };
-        let Question::Handle(block, handle) = question else { continue };
+        let Some(Proof::Name(proof)) = Proof::decode(truth, client.params()) else { continue };
+        let Question::Name(block, name) = question else { continue };
         let own = client.headers().get(block);
         let real = WORLD.ledger().headers().get(block).map(|entry| entry.height);
         let holds = own.is_some() && own.map(|entry| entry.height) == real;
-        assert_eq!(client.check_handle(&proof, handle).is_ok(), holds);
+        assert_eq!(client.check_name(&proof, name).is_ok(), holds);
     }
     let tip = client.headers().tip();
     let median = client.headers().median_time(&tip.id).expect("the tip is there");
@@ -235,7 +235,7 @@ fn goes_on(client: &mut LightClient) {
     let mut next = Header { parent: tip.id, time, ..tip.header };
     // Only easy targets are met at all.
     next.nonce = (0..64).find(|nonce| target.is_met_by(&nonced(next, *nonce))).unwrap_or(0);
-    let met = target.is_met_by(&next.id::<Keccak>());
+    let met = target.is_met_by(&next.id::<Keccak256>());
     let update = client.accept(Timestamp::from_secs(time.into()), &[next]);
     assert_eq!(update.is_ok(), met && tip.height < u32::MAX);
     // Work at the end of its range does not grow, and so the tip stays.
@@ -244,5 +244,5 @@ fn goes_on(client: &mut LightClient) {
 }
 
 fn nonced(header: Header, nonce: u32) -> BlockId {
-    Header { nonce, ..header }.id::<Keccak>()
+    Header { nonce, ..header }.id::<Keccak256>()
 }

@@ -80,7 +80,7 @@ pub(crate) enum Act {
     Timeout,
     Mine,
     Submit(u8),
-    /// A transaction or a handle, from a block.
+    /// A transaction or a name, from a block.
     Ask(u8, u8, bool),
 }
 

@@ -7,11 +7,11 @@ use std::collections::BTreeSet;
 use std::slice;
 
 use whisper_core::identity::Identity;
+use whisper_core::ledger::BlockMiner;
 use whisper_core::ledger::Kind;
 use whisper_core::ledger::Ledger;
 use whisper_core::ledger::Mempool;
 use whisper_core::ledger::MempoolError;
-use whisper_core::ledger::Miner;
 use whisper_core::ledger::Payload;
 use whisper_core::ledger::SigCheck;
 use whisper_core::ledger::Template;
@@ -100,7 +100,7 @@ fn says(tx: &Tx, bytes: &[u8]) {
         }
         Payload::Register(register) => {
             let seq = register.seq.to_le_bytes();
-            let parts = [&seq[..], register.next.as_bytes(), register.handle.as_bytes()];
+            let parts = [&seq[..], register.next.as_bytes(), register.name.as_bytes()];
             (Kind::Register, [&[register.operation as u8], parts.concat().as_slice()].concat())
         }
         Payload::Anchor(anchor) => {
@@ -147,7 +147,7 @@ fn waits(mempool: &mut Mempool, ledger: &mut Ledger, tx: &Tx) {
     assert_eq!(chosen, slice::from_ref(tx));
     let template = Template::new(WORLD.now(), ledger, chosen, b"fuzz").expect("a template");
     assert_eq!(template.txs(), slice::from_ref(tx));
-    let block = Miner::new(template).search(1_000).expect("every other hash will do");
+    let block = BlockMiner::new(template).search(1_000).expect("every other hash will do");
     assert!(WORLD.view().judge_block(block.bytes()).is_ok());
     let update = ledger.accept_block(WORLD.now(), block).expect("a valid block");
     mempool.follow(WORLD.now(), ledger, &update);

@@ -12,10 +12,10 @@ use std::time::Duration;
 use whisper_core::ledger::Archive;
 use whisper_core::ledger::Block;
 use whisper_core::ledger::BlockId;
+use whisper_core::ledger::BlockMiner;
 use whisper_core::ledger::ChainWork;
 use whisper_core::ledger::LightClient;
 use whisper_core::ledger::Message;
-use whisper_core::ledger::Miner;
 use whisper_core::ledger::Params;
 use whisper_core::ledger::Proof;
 use whisper_core::ledger::Question;
@@ -208,7 +208,8 @@ impl Party {
                 let txs = node.mempool().select(node.ledger());
                 let template = Template::new(now, node.ledger(), txs, b"fuzz");
                 let Ok(template) = template else { return };
-                let block = Miner::new(template).search(10_000).expect("every other hash will do");
+                let block =
+                    BlockMiner::new(template).search(10_000).expect("every other hash will do");
                 let made = self.tree.add(block.bytes().to_vec());
                 assert!(matches!(self.tree.get(made).view, Some(Ok(_))), "a bad block is mined");
                 match node.mined(now, block) {
@@ -366,10 +367,10 @@ impl Party {
             (Question::Tx(_, id), Proof::Tx(proof)) => {
                 assert!(proof.tx.id() == *id && made.txs().contains(&proof.tx.as_bytes()));
             }
-            (Question::Handle(_, handle), Proof::Handle(proof)) => {
+            (Question::Name(_, name), Proof::Name(proof)) => {
                 let Some(Ok(view)) = &made.view else { return };
-                let record = view.records.get(handle.as_bytes());
-                let record = record.map(|record| record.encode(handle.as_bytes()));
+                let record = view.records.get(name.as_bytes());
+                let record = record.map(|record| record.encode(name.as_bytes()));
                 assert_eq!(proof.record.map(|record| record.encode()), record);
             }
             _ => panic!("an answer to another question"),

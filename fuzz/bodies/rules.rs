@@ -24,13 +24,13 @@ pub(crate) struct View {
     pub(crate) times: Vec<u32>,
     pub(crate) bits: u32,
     pub(crate) tag: Hash,
-    pub(crate) records: BTreeMap<Vec<u8>, Record>,
+    pub(crate) records: BTreeMap<Vec<u8>, NameRecord>,
     /// When each transaction of the chain expires.
     pub(crate) seen: BTreeMap<Hash, u32>,
 }
 
 #[derive(Clone, PartialEq)]
-pub(crate) struct Record {
+pub(crate) struct NameRecord {
     pub(crate) active: bool,
     pub(crate) seq: u32,
     pub(crate) owner: Vec<u8>,
@@ -81,9 +81,9 @@ impl View {
         ensure(u32_at(seal, 6) as usize == txs.len() + 1, "seal-count")?;
         let mut next = self.clone();
         let time = u32_at(block, 68);
-        let mut handles = BTreeSet::new();
+        let mut names = BTreeSet::new();
         for tx in txs {
-            next.judge_tx(tx, time, &mut handles)?;
+            next.judge_tx(tx, time, &mut names)?;
             next.seen.insert(txid(&self.tag, tx), u32_at(tx, 2));
         }
         ensure(next.directory_root() == seal[10..42], "seal-directory")?;
@@ -92,13 +92,13 @@ impl View {
         Ok(next)
     }
 
-    /// Judges a transaction in a block of this time, after others that were on these handles. The
+    /// Judges a transaction in a block of this time, after others that were on these names. The
     /// directory follows.
     pub(crate) fn judge_tx(
         &mut self,
         tx: &[u8],
         time: u32,
-        handles: &mut BTreeSet<Vec<u8>>,
+        names: &mut BTreeSet<Vec<u8>>,
     ) -> Result<(), Rule> {
         ensure(tx.len() <= 2_048, "tx-size")?;
         ensure(tx[0] == 1, "tx-format")?;
@@ -112,29 +112,30 @@ impl View {
         check_signature(tx, &id)?;
         check_payload(tx)?;
         if tx[1] == 2 {
-            self.register(tx, handles)?;
+            self.register(tx, names)?;
         }
         Ok(())
     }
 
-    fn register(&mut self, tx: &[u8], handles: &mut BTreeSet<Vec<u8>>) -> Result<(), Rule> {
+    fn register(&mut self, tx: &[u8], names: &mut BTreeSet<Vec<u8>>) -> Result<(), Rule> {
         let (payload, height) = (payload(tx), self.height() + 1);
-        let (owner, seq, handle) = (tx[6..39].to_vec(), u32_at(payload, 1), payload[37..].to_vec());
+        let (owner, seq, name) = (tx[6..39].to_vec(), u32_at(payload, 1), payload[37..].to_vec());
         let next: Hash = payload[5..37].try_into().expect("32 bytes");
-        ensure(handles.insert(handle.clone()), "register-twice")?;
-        ensure(handles.len() <= 64, "register-cap")?;
-        let Some(old) = self.records.get(&handle) else {
+        ensure(names.insert(name.clone()), "register-twice")?;
+        ensure(names.len() <= 64, "register-cap")?;
+        let Some(old) = self.records.get(&name) else {
             ensure(payload[0] == 0, "register-unknown")?;
             ensure(seq == 0, "register-seq")?;
-            let new = Record { active: true, seq, owner, next, claimed: height, changed: height };
-            self.records.insert(handle, new);
+            let new =
+                NameRecord { active: true, seq, owner, next, claimed: height, changed: height };
+            self.records.insert(name, new);
             return Ok(());
         };
         ensure(payload[0] != 0, "register-taken")?;
         ensure(u64::from(seq) == u64::from(old.seq) + 1, "register-seq")?;
         let is_next =
             old.next != [0; 32] && keccak256(&[&tag("next"), &tx[6..39]].concat()) == old.next;
-        let mut new = Record { seq, changed: height, ..old.clone() };
+        let mut new = NameRecord { seq, changed: height, ..old.clone() };
         if payload[0] == 1 {
             ensure(is_next, "register-author")?;
             (new.active, new.owner, new.next) = (true, owner, next);
@@ -144,29 +145,29 @@ impl View {
             ensure(next == [0; 32], "register-next")?;
             new.active = false;
         }
-        self.records.insert(handle, new);
+        self.records.insert(name, new);
         Ok(())
     }
 
     /// The root of the sparse tree over all records.
     pub(crate) fn directory_root(&self) -> Hash {
-        let leaf = |(handle, record): (&Vec<u8>, &Record)| {
-            let key = keccak256(&[&tag("handle"), handle.as_slice()].concat());
-            let value = keccak256(&record.encode(handle));
+        let leaf = |(name, record): (&Vec<u8>, &NameRecord)| {
+            let key = keccak256(&[&tag("handle"), name.as_slice()].concat());
+            let value = keccak256(&record.encode(name));
             (key, keccak256(&[&[0][..], &key, &value].concat()))
         };
         sparse_root(&self.records.iter().map(leaf).collect::<Vec<_>>(), 0)
     }
 }
 
-impl Record {
-    pub(crate) fn encode(&self, handle: &[u8]) -> Vec<u8> {
+impl NameRecord {
+    pub(crate) fn encode(&self, name: &[u8]) -> Vec<u8> {
         let mut bytes = vec![if self.active { 1 } else { 2 }];
         bytes.extend(self.seq.to_le_bytes());
         bytes.extend(&self.owner);
         bytes.extend(self.next);
         bytes.extend([self.claimed, self.changed].iter().flat_map(|height| height.to_le_bytes()));
-        [bytes.as_slice(), handle].concat()
+        [bytes.as_slice(), name].concat()
     }
 }
 
@@ -252,12 +253,12 @@ fn check_payload(tx: &[u8]) -> Result<(), Rule> {
         2 => {
             ensure(payload.len() >= 40, "register-size")?;
             ensure(payload[0] <= 2, "register-op")?;
-            let handle = &payload[37..];
+            let name = &payload[37..];
             let inner = b"abcdefghijklmnopqrstuvwxyz0123456789-";
-            let is_fine = (3..=32).contains(&handle.len())
-                && handle.iter().all(|byte| inner.contains(byte))
-                && handle[0] != b'-'
-                && handle[handle.len() - 1] != b'-';
+            let is_fine = (3..=32).contains(&name.len())
+                && name.iter().all(|byte| inner.contains(byte))
+                && name[0] != b'-'
+                && name[name.len() - 1] != b'-';
             ensure(is_fine, "register-handle")
         }
         _ => {

@@ -37,7 +37,7 @@ pub(crate) enum TxPlan {
     /// Author, text, how many quarters of an hour until it expires.
     Post(u8, u8, u8),
     Anchor(u8),
-    /// Handle and operation, by who may do it, or by somebody.
+    /// Name and operation, by who may do it, or by somebody.
     Register(u8, u8, Option<u8>),
     /// One that was made before.
     Again(u8),
@@ -204,15 +204,15 @@ impl Tree {
                 let payload = [&u32::to_le_bytes((count % 4).into())[..], &[count; 32]].concat();
                 Some(signed(key(0), time + 3_600, (3, &payload)))
             }
-            TxPlan::Register(handle, operation, by) => {
-                let name = [b"name-", [b'a' + handle % 3].as_slice()].concat();
+            TxPlan::Register(number, operation, by) => {
+                let name = [b"name-", [b'a' + number % 3].as_slice()].concat();
                 let old = view.records.get(&name);
                 let commit = |at: u8| {
                     let public = key(at).public_key().to_compressed();
                     keccak256(&[&rules::tag("next"), public.as_slice()].concat())
                 };
                 let turn = (0..7).find(|at| old.is_some_and(|old| old.next == commit(*at)));
-                let turn = turn.unwrap_or(handle % 3);
+                let turn = turn.unwrap_or(number % 3);
                 let operation = if old.is_none() { operation / 64 } else { 1 + operation % 2 };
                 let next = if operation == 2 { [0; 32] } else { commit(turn + 1) };
                 let seq = old.map_or(0, |old| old.seq + 1);
@@ -249,9 +249,9 @@ impl Made {
 fn block(parent: Hash, view: &View, time: u32, txs: &[Vec<u8>], bend: &Bend) -> Vec<u8> {
     let parts: Vec<&[u8]> = txs.iter().map(Vec::as_slice).collect();
     let mut after = view.clone();
-    let mut handles = BTreeSet::new();
+    let mut names = BTreeSet::new();
     for tx in parts.iter().filter(|tx| tx.get(1) != Some(&0)) {
-        after.judge_tx(tx, time, &mut handles).ok();
+        after.judge_tx(tx, time, &mut names).ok();
     }
     let is = |bent: bool| u32::from(bent);
     let height = view.height() + 1 + is(matches!(bend, Bend::Height));

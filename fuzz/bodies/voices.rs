@@ -1,9 +1,9 @@
 //! What peers say and how they answer, right or wrong.
 
 use whisper_core::ledger::BlockId;
-use whisper_core::ledger::Handle;
 use whisper_core::ledger::Item;
 use whisper_core::ledger::Message;
+use whisper_core::ledger::Name;
 use whisper_core::ledger::Question;
 use whisper_core::ledger::TxId;
 
@@ -122,5 +122,5 @@ pub(crate) fn question(tree: &Tree, block: u8, what: u8, tx: bool) -> Question {
     }
     let known: Vec<_> = WORLD.view().records.keys().collect();
     let name = known.get(usize::from(what % 8)).map_or(&b"nobody"[..], |name| name.as_slice());
-    Question::Handle(id, Handle::from_bytes(name).expect("a handle"))
+    Question::Name(id, Name::from_bytes(name).expect("a name"))
 }

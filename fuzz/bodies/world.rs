@@ -69,8 +69,8 @@ impl World {
         let ledger = self.ledger();
         match question {
             Question::Tx(block, id) => ledger.prove_tx(block, id, &Nothing).map(Proof::Tx),
-            Question::Handle(block, handle) => {
-                ledger.prove_handle(block, handle, &Nothing).map(Proof::Handle)
+            Question::Name(block, name) => {
+                ledger.prove_name(block, name, &Nothing).map(Proof::Name)
             }
         }
     }

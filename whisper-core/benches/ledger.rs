@@ -21,20 +21,20 @@ use criterion::criterion_main;
 use whisper_core::hash::keccak256;
 use whisper_core::identity::Identity;
 use whisper_core::ledger::Block;
+use whisper_core::ledger::BlockMiner;
+use whisper_core::ledger::BoardPost;
 use whisper_core::ledger::Directory;
-use whisper_core::ledger::Handle;
 use whisper_core::ledger::Header;
 use whisper_core::ledger::HeaderChain;
 use whisper_core::ledger::HeaderRules;
-use whisper_core::ledger::Keccak;
+use whisper_core::ledger::Keccak256;
 use whisper_core::ledger::Ledger;
-use whisper_core::ledger::Miner;
+use whisper_core::ledger::Name;
 use whisper_core::ledger::NextKey;
 use whisper_core::ledger::Nothing;
 use whisper_core::ledger::Operation;
 use whisper_core::ledger::Params;
 use whisper_core::ledger::Payload;
-use whisper_core::ledger::Post;
 use whisper_core::ledger::PowHash;
 use whisper_core::ledger::Register;
 use whisper_core::ledger::Smt;
@@ -121,15 +121,15 @@ fn headers(c: &mut Criterion) {
 fn trees(c: &mut Criterion) {
     let leaves: Vec<[u8; 32]> = (0..100_000u32).map(|at| keccak256(&at.to_le_bytes())).collect();
     c.bench_function("chain/merkle_100k", |b| {
-        b.iter(|| merkle::root::<Keccak>(black_box(&leaves)));
+        b.iter(|| merkle::root::<Keccak256>(black_box(&leaves)));
     });
-    let records: Vec<Handle> =
-        (0..1_000).map(|at| format!("handle-{at}").parse().expect("a handle")).collect();
+    let records: Vec<Name> =
+        (0..1_000).map(|at| format!("handle-{at}").parse().expect("a name")).collect();
     c.bench_function("chain/directory_1000", |b| {
         b.iter(|| {
             let mut tree = Smt::new();
-            for handle in &records {
-                tree.insert(handle.key(), [7; 32], *handle);
+            for name in &records {
+                tree.insert(name.key(), [7; 32], *name);
             }
             tree.root()
         });
@@ -144,7 +144,7 @@ fn posts(params: &Params, count: u64, expiry: Timestamp) -> Vec<Tx> {
     let one = |number: u64| {
         let author = author(number);
         let text = "a post of thirty-seven characters, so";
-        let payload = Payload::Post(Post { topic: Topic::default(), parent: None, text });
+        let payload = Payload::Post(BoardPost { topic: Topic::default(), parent: None, text });
         let draft = TxDraft::new(params, &author.public_key(), expiry, &payload).expect("a draft");
         let nonce = draft.find(0..u64::MAX).expect("some nonce fits");
         draft.sign(nonce, &author).expect("the author signs")
@@ -154,7 +154,7 @@ fn posts(params: &Params, count: u64, expiry: Timestamp) -> Vec<Tx> {
 
 fn mined(ledger: &Ledger, now: Timestamp, txs: Vec<Tx>) -> Block<Unchecked> {
     let template = Template::new(now, ledger, txs, b"bench").expect("a template");
-    Miner::new(template).search(1_000_000).expect("every other hash fits")
+    BlockMiner::new(template).search(1_000_000).expect("every other hash fits")
 }
 
 fn blocks(c: &mut Criterion) {
@@ -228,24 +228,24 @@ fn proofs(c: &mut Criterion) {
         drop(ledger.accept_block(now, block).expect("the block is valid"));
     }
     let tip = ledger.tip();
-    let handle: Handle = "handle-77".parse().expect("a handle");
-    let proof = ledger.prove_handle(&tip.id, &handle, &Nothing).expect("a proof");
-    c.bench_function("chain/prove_handle", |b| {
-        b.iter(|| ledger.directory().prove(black_box(&handle)));
+    let name: Name = "handle-77".parse().expect("a name");
+    let proof = ledger.prove_name(&tip.id, &name, &Nothing).expect("a proof");
+    c.bench_function("chain/prove_name", |b| {
+        b.iter(|| ledger.directory().prove(black_box(&name)));
     });
     c.bench_function("chain/verify_handle", |b| {
-        b.iter(|| proof.verify(black_box(&tip.header), &handle).expect("it is right"));
+        b.iter(|| proof.verify(black_box(&tip.header), &name).expect("it is right"));
     });
     let directory: Directory = ledger.directory().clone();
     c.bench_function("chain/directory_change", |b| {
-        let record = *directory.get(&handle).expect("a record");
+        let record = *directory.get(&name).expect("a record");
         b.iter(|| {
             let others = black_box(&directory).clone();
             let register = Register {
                 operation: Operation::Revoke,
                 seq: record.seq + 1,
                 next: NextKey::NONE,
-                handle,
+                name,
             };
             others.judge(&register, &record.owner, 99).expect("it may").seq
         });
@@ -254,8 +254,8 @@ fn proofs(c: &mut Criterion) {
 
 fn claim(params: &Params, number: u64, expiry: Timestamp) -> Tx {
     let author = author(number);
-    let handle = format!("handle-{number}").parse().expect("a handle");
-    let register = Register { operation: Operation::Claim, seq: 0, next: NextKey::NONE, handle };
+    let name = format!("handle-{number}").parse().expect("a name");
+    let register = Register { operation: Operation::Claim, seq: 0, next: NextKey::NONE, name };
     let payload = Payload::Register(register);
     let draft = TxDraft::new(params, &author.public_key(), expiry, &payload).expect("a draft");
     let nonce = draft.find(0..u64::MAX).expect("some nonce fits");

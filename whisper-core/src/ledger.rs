@@ -1,23 +1,26 @@
 //! The second tower: a block chain for what must be public and lasting.
 //!
-//! Blocks hold board posts, the directory of handles, and commitments to envelopes; never envelopes,
+//! Blocks hold board posts, the directory of names, and commitments to envelopes; never envelopes,
 //! never who reads what. There is no currency: a transaction costs its author work, and nobody is
 //! paid to mine. The format is the project's own (format 1), its layout and rules are Bitcoin's where
 //! those have stood the test: real Bitcoin headers run through the same code.
 //!
 //! ```text
-//!   sync     LedgerNode, LightNode: wledger/1 as state machines
-//!   ------------------------------------------------------------------
-//!   Ledger   valid chain, directory      LightClient   headers, proofs
-//!   Mempool, Template, Miner             Proof
-//!   ------------------------------------------------------------------
-//!   HeaderChain   most work wins         Block, Tx, Seal, Directory
-//!   Retarget, Target, ChainWork          merkle, Smt
+//!   sync      LedgerNode, LightNode: wledger/1 as state machines
+//!   -------------------------------------------------------------------
+//!   mining    Mempool, Template, BlockMiner     light   LightClient, Proof
+//!   chain     Ledger: valid blocks, and the Directory that follows from them
+//!   headers   HeaderChain: most work wins
+//!   rules     Params, Retarget
+//!   block     Block, Header, Seal, Tx, Name
+//!   -------------------------------------------------------------------
+//!   tree      merkle, Smt                       pow     Target, ChainWork
+//!   hash, read
 //! ```
 //!
 //! A valid chain is a type: nothing but checking all of it makes a [`Ledger`]. Work is done where the
-//! caller wants it: a [`Miner`] searches as many nonces as it is told, a [`SigCheck`] runs on any
-//! thread. What must be stored comes out as a list, in one piece for each change.
+//! caller wants it: a [`BlockMiner`] searches as many nonces as it is told, a [`SigCheck`] runs on
+//! any thread. What must be stored comes out as a list, in one piece for each change.
 //!
 //! From the first block to a proof:
 //!
@@ -35,7 +38,7 @@
 //!
 //! // A post: its author works for it and signs.
 //! let alice = Identity::generate(&mut ChaCha20Rng::from_seed([7; 32]));
-//! let text = Post { topic: Topic::default(), parent: None, text: "hello, world" };
+//! let text = BoardPost { topic: Topic::default(), parent: None, text: "hello, world" };
 //! let expiry = Timestamp::from_secs(now.as_secs() + 3_600);
 //! let draft = TxDraft::new(&params, &alice.public_key(), expiry, &Payload::Post(text))?;
 //! let nonce = draft.find(0..u64::MAX).expect("some nonce fits");
@@ -44,7 +47,7 @@
 //!
 //! // A block: whoever wants the post to last searches its nonce.
 //! let template = Template::new(now, &ledger, mempool.select(&ledger), b"alice")?;
-//! let block = Miner::new(template).search(1_000).expect("every other hash fits here");
+//! let block = BlockMiner::new(template).search(1_000).expect("every other hash fits here");
 //! let update = ledger.accept_block(now, block)?;
 //! mempool.follow(now, &mut ledger, &update);
 //!
@@ -76,18 +79,22 @@ pub use block::BodyError;
 pub use block::Checked;
 pub use block::Fault;
 pub use block::Unchecked;
-pub use block::handle::Handle;
-pub use block::handle::InvalidHandle;
 pub use block::header::Header;
 pub use block::header::HeaderError;
+pub use block::name::InvalidName;
+pub use block::name::Name;
+pub use block::register::NextKey;
+pub use block::register::Operation;
+pub use block::register::Register;
+pub use block::register::RegisterError;
 pub use block::seal::Seal;
 pub use block::signature::SigCheck;
 pub use block::signature::Verified;
 pub use block::signature::verify_all;
 pub use block::tx::Anchor;
+pub use block::tx::BoardPost;
 pub use block::tx::Kind;
 pub use block::tx::Payload;
-pub use block::tx::Post;
 pub use block::tx::Tx;
 pub use block::tx::TxError;
 pub use chain::Archive;
@@ -100,14 +107,10 @@ pub use chain::Nothing;
 pub use chain::RestoreError;
 pub use chain::StoreOp;
 pub use chain::directory::Directory;
-pub use chain::directory::NextKey;
-pub use chain::directory::Operation;
-pub use chain::directory::Record;
-pub use chain::directory::Register;
-pub use chain::directory::RegisterError;
+pub use chain::directory::NameRecord;
 pub use hash::BlockId;
 pub use hash::ChainTag;
-pub use hash::Keccak;
+pub use hash::Keccak256;
 pub use hash::PowHash;
 pub use hash::TreeHash;
 pub use hash::TxId;
@@ -119,7 +122,7 @@ pub use headers::HeaderUpdate;
 pub use headers::Scan;
 pub use light::client::LightClient;
 pub use light::client::Proven;
-pub use light::proof::HandleProof;
+pub use light::proof::NameProof;
 pub use light::proof::Proof;
 pub use light::proof::ProofError;
 pub use light::proof::SealProof;
@@ -128,7 +131,7 @@ pub use mining::draft::TxDraft;
 pub use mining::mempool::Mempool;
 pub use mining::mempool::MempoolError;
 pub use mining::mempool::TxRating;
-pub use mining::miner::Miner;
+pub use mining::miner::BlockMiner;
 pub use mining::miner::Template;
 pub use mining::miner::TemplateError;
 pub use pow::Bits;

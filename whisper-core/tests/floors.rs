@@ -1,6 +1,9 @@
 //! The architecture: a module imports only from floors below its own, the towers do not know each
 //! other, and what relays does not know what reads.
 
+#[path = "support/modules.rs"]
+mod modules;
+
 use std::fs;
 use std::path::Path;
 use std::path::PathBuf;
@@ -13,6 +16,18 @@ const FLOORS: [&[&str]; 6] = [
     &["envelope", "message"],
     &["pool", "packet", "inbox", "session", "ledger"],
     &["node"],
+];
+/// The floors inside the second tower.
+const LEDGER: [&[&str]; 9] = [
+    &["hash", "read"],
+    &["pow", "tree"],
+    &["block"],
+    &["rules"],
+    &["headers"],
+    &["chain"],
+    &["light", "mining"],
+    &["sync"],
+    &["analysis"],
 ];
 /// The first tower without its ground.
 const RELAY: [&str; 7] = ["envelope", "pool", "packet", "message", "session", "inbox", "node"];
@@ -48,6 +63,13 @@ fn the_towers_do_not_know_each_other() {
             assert!(!crosses, "{}: crate::{import}", path.display());
         }
     }
+}
+
+#[test]
+fn the_ledger_has_floors_too_and_no_circle_of_modules() {
+    let modules = modules::modules(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
+    assert_eq!(modules::climbs(&modules, &["ledger"], &LEDGER), Vec::<String>::new());
+    assert_eq!(modules::circle(&modules, &["ledger"]), None);
 }
 
 #[test]

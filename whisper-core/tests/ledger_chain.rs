@@ -68,13 +68,13 @@ fn restored(disk: &Disk, backup: Backup) -> Result<Host, RestoreError> {
     Ok(Host { ledger, disk: disk.clone() })
 }
 
-/// A transaction for a handle that makes sense on this chain: claimed by its first owner, then
+/// A transaction for a name that makes sense on this chain: claimed by its first owner, then
 /// rotated from key to key, sometimes revoked.
-fn operation(host: &Host, handle: u8, revoke: bool) -> Tx {
+fn operation(host: &Host, number: u8, revoke: bool) -> Tx {
     let params = host.ledger.params();
-    let name = format!("handle-{handle}");
+    let name = format!("handle-{number}");
     let record = host.ledger.directory().get(&name.parse().unwrap()).copied();
-    let key = |seq: u32| identity(handle.wrapping_mul(31).wrapping_add(seq as u8 + 100));
+    let key = |seq: u32| identity(number.wrapping_mul(31).wrapping_add(seq as u8 + 100));
     let next = |seq: u32| NextKey::commit(&key(seq + 1).public_key());
     let expiry = host.time() + 3_000;
     match record {
@@ -101,7 +101,7 @@ type Step = (prop::sample::Index, u32, u8, u8, bool);
 fn tree(steps: &[Step]) -> Vec<Block<Unchecked>> {
     let mut hosts = vec![Host::regtest()];
     let mut all = Vec::new();
-    for (number, (parent, after, handle, text, revoke)) in steps.iter().enumerate() {
+    for (number, (parent, after, name, text, revoke)) in steps.iter().enumerate() {
         let mut host = hosts[parent.index(hosts.len())].clone();
         let params = host.ledger.params().clone();
         let mut txs = Vec::new();
@@ -109,11 +109,11 @@ fn tree(steps: &[Step]) -> Vec<Block<Unchecked>> {
             // Few texts and few moments: branches hold the same transactions now and then.
             let expiry = (host.time() + after).next_multiple_of(1_800) + 1_800;
             let text = format!("text {text}");
-            let tx = post(&params, &identity(*handle % 3), expiry, &text);
+            let tx = post(&params, &identity(*name % 3), expiry, &text);
             txs.extend(Some(tx).filter(|tx| !host.ledger.contains(tx)));
         }
-        if *handle < 4 {
-            txs.push(operation(&host, *handle, *revoke));
+        if *name < 4 {
+            txs.push(operation(&host, *name, *revoke));
         }
         let mut forge = host.next(*after, &txs);
         // No two blocks are the same, however alike they are.

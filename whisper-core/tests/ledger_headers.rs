@@ -20,7 +20,7 @@ use whisper_core::ledger::HeaderAnchor;
 use whisper_core::ledger::HeaderChain;
 use whisper_core::ledger::HeaderError;
 use whisper_core::ledger::HeaderRules;
-use whisper_core::ledger::Keccak;
+use whisper_core::ledger::Keccak256;
 use whisper_core::ledger::Params;
 use whisper_core::ledger::Retarget;
 use whisper_core::ledger::Scan;
@@ -646,12 +646,12 @@ fn a_pruned_chain_goes_on_as_the_whole_one() {
 fn mined_headers_of_regtest_are_accepted_and_flipped_ones_are_not() {
     let params = Params::regtest();
     let mut chain =
-        HeaderChain::<Keccak>::new(params.rules().clone(), *params.genesis_header()).unwrap();
+        HeaderChain::<Keccak256>::new(params.rules().clone(), *params.genesis_header()).unwrap();
     let headers = headers(params.genesis_header(), 20, 60, 1);
     chain.accept(NOW, &headers).unwrap();
     assert_eq!(chain.tip().height, 20);
     assert_eq!(headers[0].bits, REGTEST);
-    assert!(headers.iter().all(|header| chain.is_on_chain(&header.id::<Keccak>())));
+    assert!(headers.iter().all(|header| chain.is_on_chain(&header.id::<Keccak256>())));
     let versions = Header { version: 2, ..headers[0] };
     assert_eq!(chain.check(NOW, &versions), Err(HeaderError::Version(2)));
 }

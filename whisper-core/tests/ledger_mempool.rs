@@ -8,9 +8,9 @@ mod support;
 use std::collections::BTreeMap;
 
 use whisper_core::identity::Identity;
+use whisper_core::ledger::BlockMiner;
 use whisper_core::ledger::Mempool;
 use whisper_core::ledger::MempoolError;
-use whisper_core::ledger::Miner;
 use whisper_core::ledger::NextKey;
 use whisper_core::ledger::Operation;
 use whisper_core::ledger::Params;
@@ -34,8 +34,8 @@ fn now(host: &Host) -> Timestamp {
     at(host.time())
 }
 
-fn claim(host: &Host, author: &Identity, handle: &str) -> Tx {
-    let claim = (Operation::Claim, 0, NextKey::NONE, handle);
+fn claim(host: &Host, author: &Identity, name: &str) -> Tx {
+    let claim = (Operation::Claim, 0, NextKey::NONE, name);
     register(host.ledger.params(), author, host.time() + 7_000, claim)
 }
 
@@ -68,7 +68,7 @@ fn what_could_not_stand_in_the_next_block_does_not_wait() {
 }
 
 #[test]
-fn one_operation_waits_for_each_handle() {
+fn one_operation_waits_for_each_name() {
     let mut host = Host::regtest();
     let mut pool = Mempool::new();
     let time = now(&host);
@@ -177,16 +177,16 @@ fn ch16_one_author_fills_no_block() {
     assert!(ratings.is_sorted_by(|a, b| a >= b));
     let template = Template::new(at(host.time() + 60), &host.ledger, selected, b"me").unwrap();
     assert_eq!(template.txs().len(), 8);
-    let mut miner = Miner::new(template);
+    let mut miner = BlockMiner::new(template);
     let block = miner.search(10_000).expect("every other hash fits");
     let update = host.accept(at(host.time() + 60), block).unwrap();
     pool.follow(now(&host), &mut host.ledger, &update);
     assert_eq!(pool.len(), 32);
 }
 
-/// CH16: half of a block is for those who have had a handle for a day, whatever others spend.
+/// CH16: half of a block is for those who have had a name for a day, whatever others spend.
 #[test]
-fn ch16_half_of_a_block_is_for_owners_of_old_handles() {
+fn ch16_half_of_a_block_is_for_owners_of_old_names() {
     let mut host = Host::regtest();
     let params = Params::regtest();
     let claims: Vec<Tx> =
@@ -217,7 +217,7 @@ fn ch16_half_of_a_block_is_for_owners_of_old_handles() {
     assert!(theirs > 125_000, "{theirs}");
     assert!(own < selected.len(), "others have the rest");
     let template = Template::new(time, &host.ledger, selected, b"").unwrap();
-    let block = Miner::new(template).search(10_000).unwrap();
+    let block = BlockMiner::new(template).search(10_000).unwrap();
     assert!(block.bytes().len() <= 262_144);
     assert!(host.accept(at(host.time() + 1), block).unwrap().is_change());
 }
@@ -237,7 +237,7 @@ fn a_template_leaves_out_what_cannot_stand_in_it() {
     let template = Template::new(at(host.time() + 60), &host.ledger, txs, b"").unwrap();
     assert_eq!(template.txs(), [fine, first]);
     assert_eq!(template.parent(), host.ledger.tip().id);
-    let block = Miner::new(template).search(1_000).unwrap();
+    let block = BlockMiner::new(template).search(1_000).unwrap();
     drop(host.accept(at(host.time() + 60), block).unwrap());
     assert_eq!(host.ledger.directory().len(), 1);
 }
@@ -248,7 +248,7 @@ fn a_block_mined_when_the_clock_stands_still_is_later_than_the_median() {
     let time = now(&host);
     for height in 1..=30 {
         let template = Template::new(time, &host.ledger, [], b"").unwrap();
-        let block = Miner::new(template).search(1_000).unwrap();
+        let block = BlockMiner::new(template).search(1_000).unwrap();
         assert!(host.accept(time, block).unwrap().is_change(), "{height}");
     }
 }

@@ -8,7 +8,7 @@ mod support;
 use serde_json::Value;
 use whisper_core::hash::sha256;
 use whisper_core::ledger::Header;
-use whisper_core::ledger::Keccak;
+use whisper_core::ledger::Keccak256;
 use whisper_core::ledger::merkle;
 use whisper_core::ledger::merkle::Path;
 
@@ -135,15 +135,15 @@ fn ch5_lists_that_fooled_bitcoin_have_other_roots_here() {
         let (header, ids) = block_ids(&file(&name).unwrap());
         assert_eq!(ids.len() as u64, number(&case["txs"]));
         let leaves = |ids: &[[u8; 32]]| -> Vec<[u8; 32]> {
-            ids.iter().map(|id| merkle::leaf::<Keccak>(id)).collect()
+            ids.iter().map(|id| merkle::leaf::<Keccak256>(id)).collect()
         };
-        let own = merkle::root::<Keccak>(&leaves(&ids));
+        let own = merkle::root::<Keccak256>(&leaves(&ids));
         for list in case["mutated_index_lists"].as_array().unwrap() {
             let indices = list.as_array().unwrap().iter().map(|index| number(index) as usize);
             let mutated: Vec<[u8; 32]> = indices.map(|index| ids[index]).collect();
             assert_eq!(fooled_root(&mutated), header.tx_root);
             assert_eq!(bitcoin_root(&mutated), None);
-            assert_ne!(merkle::root::<Keccak>(&leaves(&mutated)), own);
+            assert_ne!(merkle::root::<Keccak256>(&leaves(&mutated)), own);
             lists += 1;
         }
     }
@@ -153,14 +153,14 @@ fn ch5_lists_that_fooled_bitcoin_have_other_roots_here() {
 /// CH6: a node of the tree, given as a transaction, has another hash than as a node.
 #[test]
 fn ch6_a_node_cannot_pass_for_a_transaction() {
-    let leaves: Vec<[u8; 32]> = (0u8..4).map(|at| merkle::leaf::<Keccak>(&[at])).collect();
-    let root = merkle::root::<Keccak>(&leaves);
-    let path = Path::new::<Keccak>(&leaves, 0).unwrap();
-    assert_eq!(path.root::<Keccak>(leaves[0]), Some(root));
+    let leaves: Vec<[u8; 32]> = (0u8..4).map(|at| merkle::leaf::<Keccak256>(&[at])).collect();
+    let root = merkle::root::<Keccak256>(&leaves);
+    let path = Path::new::<Keccak256>(&leaves, 0).unwrap();
+    assert_eq!(path.root::<Keccak256>(leaves[0]), Some(root));
     // The 64 bytes under a node, as if they were a leaf one level up.
-    let fake = merkle::leaf::<Keccak>(&[leaves[0], leaves[1]].concat());
+    let fake = merkle::leaf::<Keccak256>(&[leaves[0], leaves[1]].concat());
     let shorter = Path { index: 0, size: 2, hashes: path.hashes[1..].to_vec() };
-    assert_ne!(shorter.root::<Keccak>(fake), Some(root));
+    assert_ne!(shorter.root::<Keccak256>(fake), Some(root));
 }
 
 /// The header of a block of Bitcoin, and the ids of its transactions.

@@ -6,10 +6,11 @@ mod forge;
 mod support;
 
 use proptest::prelude::*;
-use whisper_core::ledger::Handle;
 use whisper_core::ledger::HeaderAnchor;
 use whisper_core::ledger::HeaderError;
 use whisper_core::ledger::LightClient;
+use whisper_core::ledger::Name;
+use whisper_core::ledger::NameRecord;
 use whisper_core::ledger::NextKey;
 use whisper_core::ledger::Nothing;
 use whisper_core::ledger::Operation;
@@ -17,7 +18,6 @@ use whisper_core::ledger::Params;
 use whisper_core::ledger::Proof;
 use whisper_core::ledger::ProofError;
 use whisper_core::ledger::Proven;
-use whisper_core::ledger::Record;
 use whisper_core::ledger::Tx;
 use whisper_core::time::Timestamp;
 
@@ -28,7 +28,7 @@ use crate::forge::register;
 
 const NOW: Timestamp = Timestamp::from_secs(2_000_000_000);
 
-/// A ledger with handles and posts, and one of its transactions in block 20.
+/// A ledger with names and posts, and one of its transactions in block 20.
 fn world() -> (Host, Tx) {
     let mut host = Host::regtest();
     let params = Params::regtest();
@@ -106,48 +106,48 @@ fn a_light_client_checks_handles_that_are_there_and_that_are_not() {
     assert_eq!(refused, Err(HeaderError::BeforeAnchor), "rules look back twelve headers");
     let client = follow(&host, client);
     assert_eq!(client.headers().tip(), tip);
-    let prove = |handle: &Handle| host.ledger.prove_handle(&tip.id, handle, &Nothing).unwrap();
+    let prove = |name: &Name| host.ledger.prove_name(&tip.id, name, &Nothing).unwrap();
     let now = Proven { height: 40, confirmations: 1 };
-    let taken: Handle = "handle-3".parse().unwrap();
+    let taken: Name = "handle-3".parse().unwrap();
     let proof = prove(&taken);
-    assert_eq!(client.check_handle(&proof, &taken), Ok(now));
+    assert_eq!(client.check_name(&proof, &taken), Ok(now));
     let record = proof.record.unwrap();
     assert_eq!(record.public_key(), Ok(identity(3).public_key()));
-    let free: Handle = "nobody".parse().unwrap();
+    let free: Name = "nobody".parse().unwrap();
     let absence = prove(&free);
-    assert_eq!((absence.record, client.check_handle(&absence, &free)), (None, Ok(now)));
+    assert_eq!((absence.record, client.check_name(&absence, &free)), (None, Ok(now)));
     for proof in [&proof, &absence] {
-        let sent = Proof::Handle(proof.clone());
+        let sent = Proof::Name(proof.clone());
         assert_eq!(Proof::decode(&sent.encode(), host.ledger.params()), Some(sent));
     }
-    // Neither stands for the other, nor for another handle.
-    assert_eq!(client.check_handle(&proof, &free), Err(ProofError::Record));
-    assert_eq!(client.check_handle(&absence, &taken), Err(ProofError::Record));
+    // Neither stands for the other, nor for another name.
+    assert_eq!(client.check_name(&proof, &free), Err(ProofError::Record));
+    assert_eq!(client.check_name(&absence, &taken), Err(ProofError::Record));
     let mut hidden = proof.clone();
     hidden.record = None;
-    assert_eq!(client.check_handle(&hidden, &taken), Err(ProofError::Record));
+    assert_eq!(client.check_name(&hidden, &taken), Err(ProofError::Record));
     let mut forged = proof.clone();
-    forged.record = Some(Record { owner: identity(9).public_key().to_compressed(), ..record });
-    assert_eq!(client.check_handle(&forged, &taken), Err(ProofError::Record));
+    forged.record = Some(NameRecord { owner: identity(9).public_key().to_compressed(), ..record });
+    assert_eq!(client.check_name(&forged, &taken), Err(ProofError::Record));
     // From a block that the client does not have.
-    let old = host.ledger.prove_handle(&host.ledger.at(3).unwrap().id, &taken, &Nothing).unwrap();
-    assert_eq!(client.check_handle(&old, &taken), Err(ProofError::Block));
-    println!("handle proof: {} bytes", Proof::Handle(proof).encode().len());
+    let old = host.ledger.prove_name(&host.ledger.at(3).unwrap().id, &taken, &Nothing).unwrap();
+    assert_eq!(client.check_name(&old, &taken), Err(ProofError::Block));
+    println!("handle proof: {} bytes", Proof::Name(proof).encode().len());
 }
 
 #[test]
 fn past_directories_are_proven_for_a_while() {
     let (mut host, _) = world();
     let early = host.ledger.at(2).unwrap();
-    let handle = "handle-5".parse().unwrap();
-    let proof = host.ledger.prove_handle(&early.id, &handle, &Nothing).unwrap();
-    assert_eq!((proof.record, proof.verify(&early.header, &handle)), (None, Ok(())));
+    let name = "handle-5".parse().unwrap();
+    let proof = host.ledger.prove_name(&early.id, &name, &Nothing).unwrap();
+    assert_eq!((proof.record, proof.verify(&early.header, &name)), (None, Ok(())));
     for _ in 0..64 {
         host.grow(60, &[]);
     }
-    assert!(host.ledger.prove_handle(&early.id, &handle, &host.disk).is_none());
+    assert!(host.ledger.prove_name(&early.id, &name, &host.disk).is_none());
     let recent = host.ledger.at(host.ledger.tip().height - 60).unwrap();
-    assert!(host.ledger.prove_handle(&recent.id, &handle, &host.disk).is_some());
+    assert!(host.ledger.prove_name(&recent.id, &name, &host.disk).is_some());
 }
 
 #[test]
@@ -174,7 +174,7 @@ fn a_block_off_the_chain_proves_nothing() {
         drop(host.accept(NOW, block).unwrap());
     }
     assert!(host.ledger.prove_tx(&left, &tx.id(), &host.disk).is_none());
-    assert!(host.ledger.prove_handle(&left, &"handle-1".parse().unwrap(), &host.disk).is_none());
+    assert!(host.ledger.prove_name(&left, &"handle-1".parse().unwrap(), &host.disk).is_none());
 }
 
 proptest! {
@@ -185,11 +185,11 @@ proptest! {
     fn a_bent_proof_proves_nothing(at: prop::sample::Index, flip in 1u8.., which in 0..2) {
         let (host, tx) = cached();
         let client = follow(host, LightClient::new(Params::regtest()).unwrap());
-        let handle: Handle = "handle-3".parse().unwrap();
+        let name: Name = "handle-3".parse().unwrap();
         let block = host.ledger.at(20).unwrap().id;
         let proof = match which {
             0 => Proof::Tx(host.ledger.prove_tx(&block, &tx.id(), &Nothing).unwrap()),
-            _ => Proof::Handle(host.ledger.prove_handle(&block, &handle, &Nothing).unwrap()),
+            _ => Proof::Name(host.ledger.prove_name(&block, &name, &Nothing).unwrap()),
         };
         let mut bytes = proof.encode();
         let index = at.index(bytes.len());
@@ -198,7 +198,7 @@ proptest! {
             prop_assert_eq!(bent.encode(), bytes);
             let verdict = match &bent {
                 Proof::Tx(proof) => client.check_tx(proof),
-                Proof::Handle(proof) => client.check_handle(proof, &handle),
+                Proof::Name(proof) => client.check_name(proof, &name),
             };
             prop_assert!(verdict.is_err(), "byte {}", index);
         }

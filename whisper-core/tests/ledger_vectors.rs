@@ -17,12 +17,12 @@ use whisper_core::ledger::Fault;
 use whisper_core::ledger::Floors;
 use whisper_core::ledger::Header;
 use whisper_core::ledger::HeaderRules;
-use whisper_core::ledger::Keccak;
+use whisper_core::ledger::Keccak256;
+use whisper_core::ledger::NameRecord;
 use whisper_core::ledger::NextKey;
 use whisper_core::ledger::Nothing;
 use whisper_core::ledger::Params;
 use whisper_core::ledger::Proof;
-use whisper_core::ledger::Record;
 use whisper_core::ledger::Retarget;
 use whisper_core::ledger::SmtProof;
 use whisper_core::ledger::Tx;
@@ -125,7 +125,7 @@ fn seven_blocks_and_fifty_transactions_are_accepted_as_by_the_reference() {
             assert_eq!(tx.as_bytes(), bytes(&expected["raw"]));
             assert_eq!(*tx.id().as_bytes(), array(&expected["txid"]));
             let entry = [tx.id().as_bytes().as_slice(), &tx.signature()].concat();
-            assert_eq!(merkle::leaf::<Keccak>(&entry), array(&expected["leaf"]));
+            assert_eq!(merkle::leaf::<Keccak256>(&entry), array(&expected["leaf"]));
             assert_eq!(
                 Tx::decode(tx.as_bytes(), host.ledger.params().chain_tag()).as_ref(),
                 Ok(tx)
@@ -141,10 +141,10 @@ fn seven_blocks_and_fifty_transactions_are_accepted_as_by_the_reference() {
         let median = host.ledger.headers().median_time(&tip.id).map(u64::from);
         assert_eq!(median, Some(number(&case["mtp_after"])));
         assert_eq!(host.ledger.directory().root(), array(&case["directory_root"]));
-        for (handle, record) in case["directory"].as_object().unwrap() {
-            let own = *host.ledger.directory().get(&handle.parse().unwrap()).unwrap();
+        for (name, record) in case["directory"].as_object().unwrap() {
+            let own = *host.ledger.directory().get(&name.parse().unwrap()).unwrap();
             assert_eq!(own.encode(), bytes(record));
-            assert_eq!(Record::decode(&bytes(record)), Some(own));
+            assert_eq!(NameRecord::decode(&bytes(record)), Some(own));
         }
     }
     expect_count("transactions", transactions, 50);
@@ -220,8 +220,8 @@ fn proofs_are_the_references_and_verify() {
                     size: number(&case["size"]) as u32,
                     hashes: case["path"].as_array().unwrap().iter().map(array).collect(),
                 };
-                let leaf = merkle::leaf::<Keccak>(&bytes(&case["leaf_data"]));
-                assert_eq!(path.root::<Keccak>(leaf), Some(array(&case["root"])));
+                let leaf = merkle::leaf::<Keccak256>(&bytes(&case["leaf_data"]));
+                assert_eq!(path.root::<Keccak256>(leaf), Some(array(&case["root"])));
                 assert_eq!(entry.header.tx_root, array(&case["root"]));
                 let block = Block::decode(host.ledger.block(&entry.id).unwrap()).unwrap();
                 let block = block.check_structure(host.ledger.params().chain_tag()).unwrap();
@@ -240,7 +240,7 @@ fn proofs_are_the_references_and_verify() {
 }
 
 fn check_directory_proof(case: &Value, host: &Host, block: &BlockId) {
-    let handle = case["handle"].as_str().unwrap().parse().unwrap();
+    let name = case["handle"].as_str().unwrap().parse().unwrap();
     let root: [u8; 32] = array(&case["root"]);
     let encoded = bytes(&case["proof"]);
     let proof = SmtProof::decode(&encoded).unwrap();
@@ -249,19 +249,19 @@ fn check_directory_proof(case: &Value, host: &Host, block: &BlockId) {
     let key: [u8; 32] = array(&case["key"]);
     assert!(proof.verify(&root, &key, hash.as_ref()));
     assert_eq!(proof.encode(), encoded);
-    let own = host.ledger.prove_handle(block, &handle, &Nothing).unwrap();
+    let own = host.ledger.prove_name(block, &name, &Nothing).unwrap();
     assert_eq!(own.record.map(|record| record.encode()), record);
     assert_eq!(own.way.encode(), encoded);
     let header = host.ledger.headers().get(block).unwrap().header;
-    assert_eq!(own.verify(&header, &handle), Ok(()));
-    let sent = Proof::Handle(own);
+    assert_eq!(own.verify(&header, &name), Ok(()));
+    let sent = Proof::Name(own);
     assert_eq!(Proof::decode(&sent.encode(), host.ledger.params()), Some(sent));
     for at in 0..encoded.len() {
         let mut bent = encoded.clone();
         bent[at] ^= 1;
         let fooled =
             SmtProof::decode(&bent).is_some_and(|bent| bent.verify(&root, &key, hash.as_ref()));
-        assert!(!fooled, "byte {at} of the proof of {handle} does not matter");
+        assert!(!fooled, "byte {at} of the proof of {name} does not matter");
     }
 }
 

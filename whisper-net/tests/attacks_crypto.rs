@@ -13,9 +13,9 @@ use whisper_core::crypto::ecies;
 use whisper_core::hash::keccak256;
 use whisper_core::identity::Identity;
 use whisper_core::identity::SymmetricKey;
+use whisper_core::ledger::BoardPost;
 use whisper_core::ledger::Params;
 use whisper_core::ledger::Payload;
-use whisper_core::ledger::Post;
 use whisper_core::ledger::TxDraft;
 use whisper_core::message::Kind;
 use whisper_core::message::Message;
@@ -56,7 +56,7 @@ fn message(signer: &Identity, text: &str, rng: &mut ChaCha20Rng) -> (Signed, Vec
 
 /// A transaction that says the same.
 fn transaction(signer: &Identity, text: &str) -> Signed {
-    let payload = Payload::Post(Post { topic: Topic::default(), parent: None, text });
+    let payload = Payload::Post(BoardPost { topic: Topic::default(), parent: None, text });
     let expiry = Timestamp::from_secs(1_750_000_000);
     let draft = TxDraft::new(&Params::regtest(), &signer.public_key(), expiry, &payload).unwrap();
     let tx = draft.sign(draft.find(0..u64::MAX).unwrap(), signer).unwrap();

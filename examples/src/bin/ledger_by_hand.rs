@@ -1,4 +1,4 @@
-//! A ledger in one thread: from the first block to a post and a handle that a phone can check.
+//! A ledger in one thread: from the first block to a post and a name that a phone can check.
 
 use std::error::Error;
 use std::time::Duration;
@@ -8,8 +8,8 @@ use rand_core::SeedableRng;
 use whisper_core::identity::Identity;
 use whisper_core::ledger::analysis::confirmations;
 use whisper_core::ledger::{
-    Handle, Ledger, LightClient, Mempool, Miner, NextKey, Nothing, Operation, Params, Payload,
-    Post, Register, Template, Tx, TxDraft,
+    BlockMiner, BoardPost, Ledger, LightClient, Mempool, Name, NextKey, Nothing, Operation, Params,
+    Payload, Register, Template, Tx, TxDraft,
 };
 use whisper_core::time::Timestamp;
 use whisper_core::topic::Topic;
@@ -26,7 +26,7 @@ fn make(ledger: &Ledger, author: &Identity, payload: &Payload<'_>) -> Result<Tx,
 /// Searches the next block, with what waits in it, and adds it.
 fn mine(ledger: &mut Ledger, mempool: &mut Mempool, now: Timestamp) -> Result<(), Box<dyn Error>> {
     let template = Template::new(now, ledger, mempool.select(ledger), b"by hand")?;
-    let block = Miner::new(template).search(u64::MAX).ok_or("the search was given up")?;
+    let block = BlockMiner::new(template).search(u64::MAX).ok_or("the search was given up")?;
     let update = ledger.accept_block(now, block)?;
     mempool.follow(now, ledger, &update);
     let tip = ledger.tip();
@@ -43,13 +43,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     let params = Params::regtest();
     let mut now = params.genesis_header().timestamp();
     let (mut ledger, mut mempool) = (Ledger::new(params.clone())?, Mempool::new());
-    let handle: Handle = "alice".parse()?;
+    let name: Name = "alice".parse()?;
     let text = "Whoever doubts this may check it.";
-    let post = Payload::Post(Post { topic: Topic::default(), parent: None, text });
+    let post = Payload::Post(BoardPost { topic: Topic::default(), parent: None, text });
     // The key after this one is promised before it is needed: whoever steals the first cannot
     // install a key of his own.
     let next = NextKey::commit(&later.public_key());
-    let claim = Register { operation: Operation::Claim, seq: 0, next, handle };
+    let claim = Register { operation: Operation::Claim, seq: 0, next, name };
     let post = make(&ledger, &alice, &post)?;
     let claim = make(&ledger, &alice, &Payload::Register(claim))?;
     mempool.submit(now, post.clone(), &mut ledger)?;
@@ -67,9 +67,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let proof = ledger.prove_tx(&first.id, &post.id(), &Nothing).ok_or("no proof")?;
     let proven = phone.check_tx(&proof)?;
     println!("the post stands in block {}, {} confirmations", proven.height, proven.confirmations);
-    let proof = ledger.prove_handle(&tip.id, &handle, &Nothing).ok_or("no proof")?;
-    phone.check_handle(&proof, &handle)?;
-    println!("@{handle} is {}", proof.record.ok_or("nobody has it")?.public_key()?);
+    let proof = ledger.prove_name(&tip.id, &name, &Nothing).ok_or("no proof")?;
+    phone.check_name(&proof, &name)?;
+    println!("@{name} is {}", proof.record.ok_or("nobody has it")?.public_key()?);
     let enough = confirmations(0.3, 0.001).ok_or("no number suffices")?;
     println!("against 30 % of all hashes, wait for {enough}: then the risk is below 0.1 %");
     Ok(())

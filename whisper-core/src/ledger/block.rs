@@ -1,7 +1,8 @@
 //! Blocks: a header and what it commits to.
 
-pub(super) mod handle;
 pub(super) mod header;
+pub(super) mod name;
+pub(super) mod register;
 pub(super) mod seal;
 pub(super) mod signature;
 pub(super) mod tx;
@@ -18,7 +19,7 @@ use tx::TxError;
 
 use crate::ledger::hash::BlockId;
 use crate::ledger::hash::ChainTag;
-use crate::ledger::hash::Keccak;
+use crate::ledger::hash::Keccak256;
 use crate::ledger::read::Fields;
 use crate::ledger::tree::merkle;
 use crate::ledger::tree::merkle::Path;
@@ -61,7 +62,7 @@ impl Block<Unchecked> {
         let mut fields = Fields::new(&bytes);
         let header = Header::read(&mut fields).ok_or(BodyError::Short)?;
         fields.u32().ok_or(BodyError::Short)?;
-        Ok(Self { header, id: header.id::<Keccak>(), bytes, state: Unchecked })
+        Ok(Self { header, id: header.id::<Keccak256>(), bytes, state: Unchecked })
     }
 
     /// Takes the body apart and holds it against the header's root. Until that has succeeded nothing
@@ -72,9 +73,9 @@ impl Block<Unchecked> {
     pub fn check_structure(self, tag: &ChainTag) -> Result<Block, BodyError> {
         let (seal, txs) = split(&self.bytes, tag)?;
         let mut leaves = Vec::with_capacity(txs.len().saturating_add(1));
-        leaves.push(merkle::leaf::<Keccak>(&seal.encode()));
-        leaves.extend(txs.iter().map(|tx| merkle::leaf::<Keccak>(&tx.entry())));
-        if merkle::root::<Keccak>(&leaves) != self.header.tx_root {
+        leaves.push(merkle::leaf::<Keccak256>(&seal.encode()));
+        leaves.extend(txs.iter().map(|tx| merkle::leaf::<Keccak256>(&tx.entry())));
+        if merkle::root::<Keccak256>(&leaves) != self.header.tx_root {
             return Err(BodyError::Root);
         }
         let Self { bytes, header, id, state: Unchecked } = self;
@@ -118,7 +119,7 @@ impl Block {
 
     /// The path of transaction `index` to the header's root; 0 is the Seal.
     pub fn path(&self, index: u32) -> Option<Path> {
-        Path::new::<Keccak>(&self.state.leaves, index)
+        Path::new::<Keccak256>(&self.state.leaves, index)
     }
 
     /// The block as one that nobody has looked at.

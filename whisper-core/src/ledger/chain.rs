@@ -47,7 +47,7 @@ use crate::ledger::block::signature::Verified;
 use crate::ledger::block::tx::Tx;
 use crate::ledger::block::tx::TxError;
 use crate::ledger::hash::BlockId;
-use crate::ledger::hash::Keccak;
+use crate::ledger::hash::Keccak256;
 use crate::ledger::hash::TxId;
 use crate::ledger::headers::BatchError;
 use crate::ledger::headers::Entry;
@@ -66,7 +66,7 @@ use crate::time::Timestamp;
 #[derive(Clone, Debug)]
 pub struct Ledger {
     params: Params,
-    headers: HeaderChain<Keccak>,
+    headers: HeaderChain<Keccak256>,
     /// The newest valid block. The chain of headers may be ahead of it.
     place: Place,
     state: State,
@@ -193,7 +193,7 @@ impl Ledger {
     }
 
     /// Lets a branch of headers come in that has shown more work: see [`HeaderChain::permit`].
-    pub fn permit(&mut self, scan: &Scan<Keccak>) -> bool {
+    pub fn permit(&mut self, scan: &Scan<Keccak256>) -> bool {
         self.headers.permit(scan)
     }
 
@@ -203,7 +203,7 @@ impl Ledger {
     }
 
     /// All headers, also those whose blocks are not here yet.
-    pub const fn headers(&self) -> &HeaderChain<Keccak> {
+    pub const fn headers(&self) -> &HeaderChain<Keccak256> {
         &self.headers
     }
 
@@ -217,7 +217,7 @@ impl Ledger {
         self.place.at(&self.headers, height)
     }
 
-    /// The headers of the chain after the first of these names that is on it (after the first block,
+    /// The headers of the chain after the first of these ids that is on it (after the first block,
     /// if none is), up to `stop` or as many as `max`: [`HeaderChain::after`], but of valid blocks only.
     pub fn after(&self, locator: &[BlockId], stop: &BlockId, max: usize) -> Vec<Header> {
         let known = locator.iter().find_map(|id| self.headers.get(id).filter(|at| self.is_at(at)));
@@ -280,7 +280,7 @@ impl Ledger {
         check::choose(&self.params, &self.state, (height, time), txs)
     }
 
-    /// Height of the oldest claim among the handles that this key owns.
+    /// Height of the oldest claim among the names that this key owns.
     pub(super) fn oldest_claim(&self, owner: &[u8; 33]) -> Option<u32> {
         self.owners.oldest_claim(owner)
     }
@@ -368,7 +368,7 @@ impl Ledger {
     /// Keeps a block off the chain.
     fn keep(&mut self, entry: &Entry, block: &Block, valid: bool) {
         self.stored.insert(entry.id, valid);
-        if self.stored.len() > 2 * HeaderChain::<Keccak>::SIDE_MAX {
+        if self.stored.len() > 2 * HeaderChain::<Keccak256>::SIDE_MAX {
             self.forget_lost();
         }
         self.recent.insert(entry.height, entry.id, Arc::clone(block.bytes()));

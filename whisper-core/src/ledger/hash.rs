@@ -23,15 +23,15 @@ pub trait TreeHash {
 
 /// Keccak-256 with its original padding: the hash of our own ledgers.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct Keccak;
+pub struct Keccak256;
 
-impl PowHash for Keccak {
+impl PowHash for Keccak256 {
     fn digest(header: &[u8; 80]) -> [u8; 32] {
         keccak256(header)
     }
 }
 
-impl TreeHash for Keccak {
+impl TreeHash for Keccak256 {
     fn hash(parts: &[&[u8]]) -> [u8; 32] {
         let mut hash = Running::new();
         for part in parts {
@@ -43,7 +43,7 @@ impl TreeHash for Keccak {
 
 /// The Keccak-256 hash of `parts`, one after the other.
 pub(super) fn keccak(parts: &[&[u8]]) -> [u8; 32] {
-    <Keccak as TreeHash>::hash(parts)
+    <Keccak256 as TreeHash>::hash(parts)
 }
 
 /// Names a block: the hash of its header. Prints byte-reversed, as is the custom, so that the
@@ -129,7 +129,7 @@ const TAG_TX: [u8; 32] = [
 ];
 
 /// `H("whisper-core/ledger/v1/handle")`.
-pub(super) const TAG_HANDLE: [u8; 32] = [
+pub(super) const TAG_NAME: [u8; 32] = [
     0xed, 0x3a, 0xc8, 0x25, 0x1b, 0x90, 0xd6, 0x40, 0x82, 0x93, 0x1b, 0x8e, 0xac, 0x26, 0x03, 0x2b,
     0xcc, 0x4b, 0x2e, 0x1a, 0xa9, 0xd9, 0x9d, 0xb6, 0x82, 0x37, 0x35, 0xcf, 0xb2, 0x51, 0x43, 0x20,
 ];
@@ -148,7 +148,7 @@ mod tests {
 
     #[test]
     fn tags_are_the_hashes_of_their_names() {
-        for (name, tag) in [("tx", TAG_TX), ("handle", TAG_HANDLE), ("next", TAG_NEXT)] {
+        for (name, tag) in [("tx", TAG_TX), ("handle", TAG_NAME), ("next", TAG_NEXT)] {
             assert_eq!(keccak(&[b"whisper-core/ledger/v1/", name.as_bytes()]), tag, "{name}");
         }
     }

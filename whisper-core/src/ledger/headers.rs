@@ -16,6 +16,7 @@ use core::marker::PhantomData;
 
 pub use scan::Scan;
 pub use walk::HeaderUpdate;
+pub(super) use walk::LOCATOR_MAX;
 pub(super) use walk::up_to;
 
 use batch::Batch;
@@ -28,7 +29,7 @@ use window::Window;
 use crate::ledger::block::header::Header;
 use crate::ledger::block::header::HeaderError;
 use crate::ledger::hash::BlockId;
-use crate::ledger::hash::Keccak;
+use crate::ledger::hash::Keccak256;
 use crate::ledger::hash::PowHash;
 use crate::ledger::pow::Bits;
 use crate::ledger::pow::ChainWork;
@@ -63,7 +64,7 @@ pub struct HeaderAnchor {
 /// A tree of valid headers, and the chain with the most work in it. Bounded: outside the chain it
 /// keeps [`HeaderChain::SIDE_MAX`] headers, those with the most work.
 #[derive(Clone, Debug)]
-pub struct HeaderChain<P = Keccak> {
+pub struct HeaderChain<P = Keccak256> {
     rules: HeaderRules,
     trunk: Trunk,
     side: Side,

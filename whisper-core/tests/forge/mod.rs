@@ -14,16 +14,16 @@ use whisper_core::ledger::Bits;
 use whisper_core::ledger::Block;
 use whisper_core::ledger::BlockError;
 use whisper_core::ledger::BlockId;
+use whisper_core::ledger::BoardPost;
 use whisper_core::ledger::ChainUpdate;
-use whisper_core::ledger::Handle;
 use whisper_core::ledger::Header;
-use whisper_core::ledger::Keccak;
+use whisper_core::ledger::Keccak256;
 use whisper_core::ledger::Ledger;
+use whisper_core::ledger::Name;
 use whisper_core::ledger::NextKey;
 use whisper_core::ledger::Operation;
 use whisper_core::ledger::Params;
 use whisper_core::ledger::Payload;
-use whisper_core::ledger::Post;
 use whisper_core::ledger::Register;
 use whisper_core::ledger::Seal;
 use whisper_core::ledger::StoreOp;
@@ -53,19 +53,19 @@ pub(crate) fn tx(params: &Params, author: &Identity, expiry: u32, payload: &Payl
 
 /// A Post with this text.
 pub(crate) fn post(params: &Params, author: &Identity, expiry: u32, text: &str) -> Tx {
-    let payload = Payload::Post(Post { topic: Topic::default(), parent: None, text });
+    let payload = Payload::Post(BoardPost { topic: Topic::default(), parent: None, text });
     tx(params, author, expiry, &payload)
 }
 
-/// An operation on a handle.
+/// An operation on a name.
 pub(crate) fn register(
     params: &Params,
     author: &Identity,
     expiry: u32,
-    (operation, seq, next, handle): (Operation, u32, NextKey, &str),
+    (operation, seq, next, name): (Operation, u32, NextKey, &str),
 ) -> Tx {
-    let handle: Handle = handle.parse().expect("a handle");
-    tx(params, author, expiry, &Payload::Register(Register { operation, seq, next, handle }))
+    let name: Name = name.parse().expect("a name");
+    tx(params, author, expiry, &Payload::Register(Register { operation, seq, next, name }))
 }
 
 /// The bytes of a signed transaction with this payload, which may be nonsense. Mined for `floor`
@@ -118,10 +118,10 @@ impl Forge {
     /// The encoded block, mined.
     pub(crate) fn bytes(&self, params: &Params) -> Vec<u8> {
         let seal = self.seal.encode();
-        let mut leaves = vec![merkle::leaf::<Keccak>(&seal)];
-        leaves.extend(self.txs.iter().map(|tx| merkle::leaf::<Keccak>(&entry(params, tx))));
+        let mut leaves = vec![merkle::leaf::<Keccak256>(&seal)];
+        leaves.extend(self.txs.iter().map(|tx| merkle::leaf::<Keccak256>(&entry(params, tx))));
         let mut header = self.header;
-        header.tx_root = self.root.unwrap_or_else(|| merkle::root::<Keccak>(&leaves));
+        header.tx_root = self.root.unwrap_or_else(|| merkle::root::<Keccak256>(&leaves));
         mine(&mut header);
         let count = self.txs.len() as u32 + 1;
         let mut bytes = [header.encode().as_slice(), &count.to_le_bytes()].concat();
@@ -141,7 +141,7 @@ impl Forge {
 /// Counts the nonce up until the header meets its own target.
 pub(crate) fn mine(header: &mut Header) {
     let target = header.bits.target().expect("a target");
-    while !target.is_met_by(&header.id::<Keccak>()) {
+    while !target.is_met_by(&header.id::<Keccak256>()) {
         header.nonce += 1;
     }
 }
@@ -153,7 +153,7 @@ pub(crate) fn headers(parent: &Header, count: usize, step: u32, tag: u8) -> Vec<
         let parent = *chain.last().unwrap_or(parent);
         let mut header = Header {
             version: 1,
-            parent: parent.id::<Keccak>(),
+            parent: parent.id::<Keccak256>(),
             tx_root: [tag; 32],
             time: parent.time + step,
             bits: parent.bits,
@@ -186,7 +186,7 @@ pub(crate) struct Host {
 pub(crate) struct Disk {
     pub(crate) blocks: BTreeMap<BlockId, Arc<[u8]>>,
     pub(crate) undo: BTreeMap<BlockId, Arc<[u8]>>,
-    pub(crate) records: BTreeMap<Handle, whisper_core::ledger::Record>,
+    pub(crate) records: BTreeMap<Name, whisper_core::ledger::NameRecord>,
     pub(crate) chain: Vec<BlockId>,
 }
 
@@ -211,15 +211,15 @@ impl Disk {
                 StoreOp::Connect { id, height, undo, records, .. } => {
                     assert_eq!(self.chain.len() + 1, height as usize, "blocks join one by one");
                     self.undo.insert(id, undo);
-                    self.records.extend(records.into_iter().map(|record| (record.handle, record)));
+                    self.records.extend(records.into_iter().map(|record| (record.name, record)));
                     self.chain.push(id);
                 }
                 StoreOp::Disconnect { id, records, .. } => {
                     assert_eq!(self.chain.pop(), Some(id), "blocks leave one by one");
-                    for (handle, record) in records {
+                    for (name, record) in records {
                         match record {
-                            Some(record) => self.records.insert(handle, record),
-                            None => self.records.remove(&handle),
+                            Some(record) => self.records.insert(name, record),
+                            None => self.records.remove(&name),
                         };
                     }
                 }
@@ -291,8 +291,7 @@ impl Host {
                 _ => None,
             })
             .collect();
-        let kept =
-            directory.records().filter(|old| records.iter().all(|new| new.handle != old.handle));
+        let kept = directory.records().filter(|old| records.iter().all(|new| new.name != old.name));
         directory = kept.copied().chain(records.iter().copied()).collect();
         forge.seal.directory_root = directory.root();
         forge.block(params)

@@ -81,7 +81,7 @@ fn proofs_are_made_at_their_rate_and_a_flood_of_questions_is_cut() {
     let host = Host::regtest();
     let mut single = Single::new(&host);
     single.greet(PEER, 1, 0);
-    let question = Question::Handle(host.ledger.tip().id, "alice".parse().unwrap());
+    let question = Question::Name(host.ledger.tip().id, "alice".parse().unwrap());
     let ask = |single: &mut Single| single.say(PEER, Message::GetProof(question));
     let proofs = |outputs: &[Output]| {
         let sent = sent(outputs, PEER);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use whisper_core::ledger::Block;
 use whisper_core::ledger::BlockId;
 use whisper_core::ledger::Item;
-use whisper_core::ledger::Keccak;
+use whisper_core::ledger::Keccak256;
 use whisper_core::ledger::Message;
 use whisper_core::ledger::TxId;
 use whisper_core::ledger::sync::Event;
@@ -100,7 +100,7 @@ fn ch4_a_header_from_the_future_comes_in_later() {
     assert_eq!(single.wait(99), []);
     assert!(matches!(sent(&single.wait(1), PEER)[..], [Message::GetHeaders { .. }]));
     let outputs = single.say(PEER, Message::Headers(vec![header]));
-    assert_eq!(asked(&sent(&outputs, PEER)), [header.id::<Keccak>()]);
+    assert_eq!(asked(&sent(&outputs, PEER)), [header.id::<Keccak256>()]);
 }
 
 /// Answers come in order.
@@ -130,7 +130,7 @@ fn headers_that_come_late_are_taken_and_meanwhile_asked_for_again() {
     assert!(matches!(sent(&single.wait(10), PEER)[..], [Message::GetHeaders { .. }]));
     for part in [&headers[..20], &headers[..]] {
         assert_eq!(cut(&single.say(PEER, Message::Headers(part.to_vec()))), None);
-        assert_eq!(single.node.ledger().headers().tip().id, part[part.len() - 1].id::<Keccak>());
+        assert_eq!(single.node.ledger().headers().tip().id, part[part.len() - 1].id::<Keccak256>());
     }
     let third = (0..3).find_map(|_| cut(&single.say(PEER, Message::Headers(Vec::new()))));
     assert_eq!(third, Some(Violation::Unsolicited));

@@ -87,8 +87,8 @@ impl Phone {
         self.step(Input::Timeout)
     }
 
-    fn question(&self, handle: &str) -> Question {
-        Question::Handle(self.host.ledger.tip().id, handle.parse().unwrap())
+    fn question(&self, name: &str) -> Question {
+        Question::Name(self.host.ledger.tip().id, name.parse().unwrap())
     }
 
     fn ask(&mut self, question: Question) -> Vec<Output> {
@@ -98,9 +98,9 @@ impl Phone {
 
     /// A right answer of this peer.
     fn prove(&mut self, peer: PeerId, question: Question) -> Vec<Output> {
-        let Question::Handle(block, handle) = question else { panic!("about a handle") };
-        let proof = self.host.ledger.prove_handle(&block, &handle, &self.host.disk).unwrap();
-        self.say(peer, Message::Proof(Proof::Handle(proof).encode()))
+        let Question::Name(block, name) = question else { panic!("about a name") };
+        let proof = self.host.ledger.prove_name(&block, &name, &self.host.disk).unwrap();
+        self.say(peer, Message::Proof(Proof::Name(proof).encode()))
     }
 }
 

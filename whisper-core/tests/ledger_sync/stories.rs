@@ -66,7 +66,7 @@ fn messages() -> &'static [Message] {
             Message::GetTxs(vec![tx.id()]),
             Message::Tx(tx.as_bytes().to_vec()),
             Message::GetProof(Question::Tx(host.ledger.tip().id, tx.id())),
-            Message::GetProof(Question::Handle(headers[0].parent, "alice".parse().unwrap())),
+            Message::GetProof(Question::Name(headers[0].parent, "alice".parse().unwrap())),
             Message::NotFound(Item::Block(host.disk.chain[0])),
         ]);
         all.extend(blocks.iter().map(|block| Message::Block(block.bytes().to_vec())));

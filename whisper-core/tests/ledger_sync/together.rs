@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use whisper_core::ledger::ChainWork;
-use whisper_core::ledger::Handle;
 use whisper_core::ledger::Item;
-use whisper_core::ledger::Keccak;
+use whisper_core::ledger::Keccak256;
 use whisper_core::ledger::LightClient;
 use whisper_core::ledger::Message;
+use whisper_core::ledger::Name;
 use whisper_core::ledger::NextKey;
 use whisper_core::ledger::Operation;
 use whisper_core::ledger::Params;
@@ -79,7 +79,7 @@ fn a_block_whose_body_is_withheld_hides_no_other_of_its_height() {
     world.connect(0, 1);
     let withheld = *host.next(60, &[]).header();
     let genesis = host.ledger.params().genesis_id();
-    let (tip, work) = (withheld.id::<Keccak>(), ChainWork::from(4));
+    let (tip, work) = (withheld.id::<Keccak256>(), ChainWork::from(4));
     for (miner, ghost) in miners.into_iter().zip([1_000, 1_001].map(PeerId::new)) {
         world.step(miner, Input::Connected(ghost));
         world.hear(miner, ghost, Message::Status(Status { genesis, tip, height: 1, work }));
@@ -181,10 +181,10 @@ fn a_light_node_learns_a_key_without_a_block() {
     world.run(MINUTE);
     let tip = host.ledger.tip();
     assert!(world.events.contains(&(1, Event::Tip { id: tip.id, height: 41 })));
-    let alice: Handle = "alice".parse().unwrap();
+    let alice: Name = "alice".parse().unwrap();
     let questions = [
-        Question::Handle(tip.id, alice),
-        Question::Handle(tip.id, "nobody".parse().unwrap()),
+        Question::Name(tip.id, alice),
+        Question::Name(tip.id, "nobody".parse().unwrap()),
         Question::Tx(block, claim.id()),
         Question::Tx(tip.id, claim.id()),
     ];
@@ -228,7 +228,7 @@ fn a_peer_is_not_to_blame_for_a_proof_from_a_block_that_the_chain_has_left() {
         let outputs: Vec<Output> = light.ask(now, question).collect();
         world.carry_out(2, outputs);
     };
-    let question = Question::Handle(weak.ledger.tip().id, "alice".parse().unwrap());
+    let question = Question::Name(weak.ledger.tip().id, "alice".parse().unwrap());
     // The proof is under way while the other's headers come in.
     world.connect(2, nodes[1]);
     world.run(LATENCY * 2);

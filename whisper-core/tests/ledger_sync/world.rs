@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use whisper_core::ledger::Archive;
 use whisper_core::ledger::BlockId;
+use whisper_core::ledger::BlockMiner;
 use whisper_core::ledger::Message;
-use whisper_core::ledger::Miner;
 use whisper_core::ledger::Params;
 use whisper_core::ledger::Template;
 use whisper_core::ledger::sync::Event;
@@ -214,7 +214,7 @@ impl World {
         let node = self.full(index);
         let txs = node.mempool().select(node.ledger());
         let template = Template::new(now, node.ledger(), txs, &[index as u8]).unwrap();
-        let block = Miner::new(template).search(100_000).unwrap();
+        let block = BlockMiner::new(template).search(100_000).unwrap();
         let outputs: Vec<Output> = node.mined(now, block).unwrap().collect();
         self.carry_out(index, outputs);
     }

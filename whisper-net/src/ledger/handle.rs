@@ -9,13 +9,13 @@ use whisper_core::ledger::Audit;
 use whisper_core::ledger::AuditError;
 use whisper_core::ledger::BlockId;
 use whisper_core::ledger::Entry;
-use whisper_core::ledger::Handle as Name;
-use whisper_core::ledger::HandleProof;
 use whisper_core::ledger::Header;
 use whisper_core::ledger::MempoolError;
+use whisper_core::ledger::Name;
+use whisper_core::ledger::NameProof;
+use whisper_core::ledger::NameRecord;
 use whisper_core::ledger::Params;
 use whisper_core::ledger::Proven;
-use whisper_core::ledger::Record;
 use whisper_core::ledger::Tx;
 use whisper_core::ledger::TxDraft;
 use whisper_core::ledger::TxError;
@@ -110,7 +110,7 @@ impl Ledger {
             Overview {
                 tip: ledger.tip(),
                 header_tip: ledger.headers().tip(),
-                handles: ledger.directory().len(),
+                names: ledger.directory().len(),
                 pending: mempool.len(),
                 pending_bytes: mempool.bytes(),
                 floor: mempool.floor(engine.now()),
@@ -127,14 +127,14 @@ impl Ledger {
         self.ask(|engine| engine.node().peers().collect()).await
     }
 
-    /// What stands under a handle, with a proof from the newest block.
+    /// What stands under a name, with a proof from the newest block.
     ///
     /// # Errors
     /// [`Closed`] if the ledger has ended.
-    pub async fn look_up(&self, handle: Name) -> Result<Option<LookUp>, Closed> {
+    pub async fn look_up(&self, name: Name) -> Result<Option<LookUp>, Closed> {
         self.ask(move |engine| {
             let (ledger, tip) = (engine.ledger(), engine.ledger().tip());
-            let proof = ledger.prove_handle(&tip.id, &handle, engine.store())?;
+            let proof = ledger.prove_name(&tip.id, &name, engine.store())?;
             Some(LookUp::new(proof, &tip, tip.height))
         })
         .await
@@ -234,8 +234,8 @@ pub struct Overview {
     pub tip: Entry,
     /// The newest header: ahead of the block while blocks are fetched.
     pub header_tip: Entry,
-    /// How many handles there are.
-    pub handles: usize,
+    /// How many names there are.
+    pub names: usize,
     /// How many transactions wait.
     pub pending: usize,
     /// Their bytes.
@@ -244,12 +244,12 @@ pub struct Overview {
     pub floor: TxRating,
 }
 
-/// What stands under a handle.
+/// What stands under a name.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct LookUp {
-    /// The record; nothing if nobody has the handle.
-    pub record: Option<Record>,
+    /// The record; nothing if nobody has the name.
+    pub record: Option<NameRecord>,
     /// Where the record was changed last, and how deep that is buried: do not trust a changed key
     /// before it is.
     pub proven: Proven,
@@ -257,13 +257,13 @@ pub struct LookUp {
     /// peer has proven it to a light ledger.
     pub header: Header,
     /// The proof from it, for those who hold headers only.
-    pub proof: HandleProof,
+    pub proof: NameProof,
 }
 
 impl LookUp {
-    /// What a proof from this block says on a chain of that height. That nobody has the handle is
+    /// What a proof from this block says on a chain of that height. That nobody has the name is
     /// proven where the block is.
-    pub(super) fn new(proof: HandleProof, from: &Entry, tip: u32) -> Self {
+    pub(super) fn new(proof: NameProof, from: &Entry, tip: u32) -> Self {
         let height = proof.record.map_or(from.height, |record| record.changed);
         let confirmations = tip.saturating_sub(height).saturating_add(1);
         let proven = Proven { height, confirmations };

@@ -11,11 +11,11 @@ use tokio::sync::Semaphore;
 use tokio::sync::oneshot;
 use whisper_core::ledger::BlockId;
 use whisper_core::ledger::Entry;
-use whisper_core::ledger::Handle as Name;
 use whisper_core::ledger::HeaderAnchor;
 use whisper_core::ledger::HeaderChain;
 use whisper_core::ledger::HeaderError;
 use whisper_core::ledger::LightClient;
+use whisper_core::ledger::Name;
 use whisper_core::ledger::Params;
 use whisper_core::ledger::Proof;
 use whisper_core::ledger::Proven;
@@ -91,7 +91,7 @@ impl LightConfig {
 /// node.dial("memory:server").await?;
 /// while !matches!(events.next().await, Some(LightEvent::Tip { height: 1, .. })) {}
 /// let found = phone.look_up("alice".parse()?).await?;
-/// assert!(found.record.is_none(), "and it is proven that nobody has the handle");
+/// assert!(found.record.is_none(), "and it is proven that nobody has the name");
 /// # node.shutdown().await;
 /// # server.shutdown().await;
 /// # Ok(())
@@ -156,8 +156,8 @@ impl LightLedger {
         self.0.line.ask(move |engine| engine.headers().at(height)).await
     }
 
-    /// What stands under a handle, as a peer proves from the newest block, or from one a little below
-    /// it while nobody can prove from that: [`LookUp::header`] is the one. That nobody has the handle
+    /// What stands under a name, as a peer proves from the newest block, or from one a little below
+    /// it while nobody can prove from that: [`LookUp::header`] is the one. That nobody has the name
     /// is proven, too.
     ///
     /// Peers are asked one after the other until one gives a right proof; one that gives a wrong one
@@ -165,11 +165,10 @@ impl LightLedger {
     ///
     /// # Errors
     /// [`QuestionError`] if there is no peer that could prove it, or the ledger has ended.
-    pub async fn look_up(&self, handle: Name) -> Result<LookUp, QuestionError> {
-        let Answer { proof, proven, from } =
-            self.question(|tip| Question::Handle(tip, handle)).await?;
+    pub async fn look_up(&self, name: Name) -> Result<LookUp, QuestionError> {
+        let Answer { proof, proven, from } = self.question(|tip| Question::Name(tip, name)).await?;
         match proof {
-            Proof::Handle(proof) => Ok(LookUp::new(proof, &from, tip_of(proven))),
+            Proof::Name(proof) => Ok(LookUp::new(proof, &from, tip_of(proven))),
             // The core holds answers against questions.
             Proof::Tx(_) => Err(QuestionError::Unanswered),
         }
@@ -188,7 +187,7 @@ impl LightLedger {
         match answer.proof {
             Proof::Tx(proof) => Ok((proof, answer.proven)),
             // The core holds answers against questions.
-            Proof::Handle(_) => Err(QuestionError::Unanswered),
+            Proof::Name(_) => Err(QuestionError::Unanswered),
         }
     }
 

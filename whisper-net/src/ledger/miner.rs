@@ -13,7 +13,7 @@ use std::time::Instant;
 use tokio::sync::mpsc;
 use tokio::sync::watch;
 use whisper_core::ledger::BlockId;
-use whisper_core::ledger::Miner;
+use whisper_core::ledger::BlockMiner;
 use whisper_core::ledger::Template;
 use whisper_core::ledger::TemplateError;
 use whisper_core::ledger::sync::LedgerNode;
@@ -234,7 +234,7 @@ fn search(
     hashes: &AtomicU64,
     engine: &mpsc::WeakSender<Command<Engine>>,
 ) {
-    let mut miner = Miner::new(template);
+    let mut miner = BlockMiner::new(template);
     while !stop.load(Ordering::Relaxed) {
         let found = miner.search(CHUNK);
         hashes.fetch_add(CHUNK, Ordering::Relaxed);

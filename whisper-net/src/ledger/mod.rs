@@ -21,7 +21,7 @@
 //! use std::time::Duration;
 //!
 //! use whisper_core::identity::Identity;
-//! use whisper_core::ledger::{Params, Payload, Post, TxDraft};
+//! use whisper_core::ledger::{BoardPost, Params, Payload, TxDraft};
 //! use whisper_core::topic::Topic;
 //! use whisper_net::ledger::{self, LedgerConfig};
 //! use whisper_net::memory::MemoryNetwork;
@@ -37,7 +37,7 @@
 //! let ledger = chain.serve(&node).await?;
 //!
 //! let alice = Arc::new(Identity::generate(&mut Entropy::os().rng()?));
-//! let payload = Payload::Post(Post { topic: Topic::default(), parent: None, text: "hello" });
+//! let payload = Payload::Post(BoardPost { topic: Topic::default(), parent: None, text: "hello" });
 //! let expiry = node.clock().now().saturating_add(Duration::from_secs(3_600));
 //! let draft = TxDraft::new(ledger.params(), &alice.public_key(), expiry, &payload)?;
 //! let post = ledger.sign(draft, alice).await?;

@@ -19,8 +19,8 @@ use whisper_core::ledger::Backup;
 use whisper_core::ledger::BlockId;
 use whisper_core::ledger::ChainUpdate;
 use whisper_core::ledger::Header;
+use whisper_core::ledger::NameRecord;
 use whisper_core::ledger::Params;
-use whisper_core::ledger::Record;
 use whisper_core::ledger::StoreOp;
 use whisper_core::ledger::TxId;
 
@@ -35,7 +35,7 @@ const UNDOS: TableDefinition<'_, &[u8; 32], &[u8]> = TableDefinition::new("undos
 const CHAIN: TableDefinition<'_, u32, (&[u8; 32], &[u8; 80])> = TableDefinition::new("chain");
 /// Height and index of the chain's transactions.
 const TXS: TableDefinition<'_, &[u8; 32], (u32, u32)> = TableDefinition::new("txs");
-const HANDLES: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("handles");
+const NAMES: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("handles");
 
 /// Counted up whenever an older file would be misread.
 const FORMAT: &[u8] = b"whisper ledger 1";
@@ -103,10 +103,11 @@ impl Store {
                 tip = BlockId::new(*id);
                 ids.insert(*id);
             }
-            for entry in tables.handles.iter()? {
+            for entry in tables.names.iter()? {
                 let (_, record) = entry?;
-                records
-                    .push(Record::decode(record.value()).ok_or(StoreError::damaged("a record"))?);
+                records.push(
+                    NameRecord::decode(record.value()).ok_or(StoreError::damaged("a record"))?,
+                );
             }
             if tables.blocks.len()? > ids.len() as u64 {
                 tables.blocks.retain(|id, _| ids.contains(id))?;
@@ -177,7 +178,7 @@ struct Tables<'a> {
     undos: Table<'a, &'static [u8; 32], &'static [u8]>,
     chain: Table<'a, u32, (&'static [u8; 32], &'static [u8; 80])>,
     txs: Table<'a, &'static [u8; 32], (u32, u32)>,
-    handles: Table<'a, &'static [u8], &'static [u8]>,
+    names: Table<'a, &'static [u8], &'static [u8]>,
 }
 
 impl<'a> Tables<'a> {
@@ -187,7 +188,7 @@ impl<'a> Tables<'a> {
             undos: begun.open_table(UNDOS)?,
             chain: begun.open_table(CHAIN)?,
             txs: begun.open_table(TXS)?,
-            handles: begun.open_table(HANDLES)?,
+            names: begun.open_table(NAMES)?,
         })
     }
 
@@ -212,10 +213,10 @@ impl<'a> Tables<'a> {
             }
             StoreOp::Disconnect { height, records, txs, .. } => {
                 self.chain.remove(height)?;
-                for (handle, before) in records {
+                for (name, before) in records {
                     match before {
                         Some(record) => self.set(record)?,
-                        None => drop(self.handles.remove(handle.as_bytes())?),
+                        None => drop(self.names.remove(name.as_bytes())?),
                     }
                 }
                 for tx in txs {
@@ -231,8 +232,8 @@ impl<'a> Tables<'a> {
         Ok(())
     }
 
-    fn set(&mut self, record: &Record) -> Result<(), StoreError> {
-        self.handles.insert(record.handle.as_bytes(), record.encode().as_slice())?;
+    fn set(&mut self, record: &NameRecord) -> Result<(), StoreError> {
+        self.names.insert(record.name.as_bytes(), record.encode().as_slice())?;
         Ok(())
     }
 }

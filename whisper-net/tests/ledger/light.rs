@@ -4,8 +4,8 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use whisper_core::ledger::BlockId;
-use whisper_core::ledger::Handle as Name;
 use whisper_core::ledger::Message;
+use whisper_core::ledger::Name;
 use whisper_core::ledger::Params;
 use whisper_core::ledger::Proof;
 use whisper_net::ledger::LightError;
@@ -84,7 +84,7 @@ async fn who_forges_a_proof_is_dismissed_and_the_next_is_asked() {
     let owner = claim(&member, alice).await;
     let mut forged = member.ledger.look_up(alice).await.unwrap().unwrap().proof;
     forged.record.as_mut().unwrap().owner = identity().public_key().to_compressed();
-    let forged = Message::Proof(Proof::Handle(forged).encode());
+    let forged = Message::Proof(Proof::Name(forged).encode());
     let lies = answer_all(&network, "liar", &params, Some(forged));
 
     let phone = Phone::memory(&network, &params).await;
@@ -228,7 +228,7 @@ async fn a_newest_block_that_no_peer_has_does_not_stand_in_the_way_of_a_proof() 
     assert_eq!((found.proven.height, found.proven.confirmations), (1, 2));
 }
 
-/// From the first block every peer proves that nobody has a handle.
+/// From the first block every peer proves that nobody has a name.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_question_waits_for_headers_that_are_under_way() {
     let latency = Duration::from_millis(100);

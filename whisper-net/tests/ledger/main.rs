@@ -10,7 +10,7 @@ use std::time::Duration;
 use std::time::Instant;
 
 use whisper_core::ledger::ChainWork;
-use whisper_core::ledger::Handle as Name;
+use whisper_core::ledger::Name;
 use whisper_core::ledger::Params;
 use whisper_core::time::Timestamp;
 use whisper_net::Clock;
@@ -101,7 +101,7 @@ async fn highest(members: &[Member]) -> u32 {
     highest
 }
 
-/// Members whose chain has grown long take in one more, and prove a handle to a phone.
+/// Members whose chain has grown long take in one more, and prove a name to a phone.
 async fn grown_up(mut members: Vec<Member>, params: &Params) {
     let alice: Name = "alice".parse().unwrap();
     let owner = claim(&members[0], alice).await;

@@ -8,12 +8,12 @@ use std::time::Instant;
 
 use whisper_core::identity::Identity;
 use whisper_core::ledger::BlockId;
-use whisper_core::ledger::Handle as Name;
+use whisper_core::ledger::BoardPost;
+use whisper_core::ledger::Name;
 use whisper_core::ledger::NextKey;
 use whisper_core::ledger::Operation;
 use whisper_core::ledger::Params;
 use whisper_core::ledger::Payload;
-use whisper_core::ledger::Post;
 use whisper_core::ledger::Register;
 use whisper_core::ledger::Tx;
 use whisper_core::ledger::TxDraft;
@@ -89,7 +89,7 @@ impl Member {
     }
 
     pub(crate) async fn post(&self, text: &str) -> Tx {
-        let post = Post { topic: Topic::default(), parent: None, text };
+        let post = BoardPost { topic: Topic::default(), parent: None, text };
         self.submit(&Arc::new(identity()), &Payload::Post(post)).await
     }
 
@@ -109,11 +109,11 @@ impl Member {
     }
 }
 
-/// Claims a handle, and mines the claim; the owner's key.
-pub(crate) async fn claim(member: &Member, handle: Name) -> [u8; 33] {
+/// Claims a name, and mines the claim; the owner's key.
+pub(crate) async fn claim(member: &Member, name: Name) -> [u8; 33] {
     let owner = Arc::new(identity());
     let next = NextKey::NONE;
-    let claim = Register { operation: Operation::Claim, seq: 0, next, handle };
+    let claim = Register { operation: Operation::Claim, seq: 0, next, name };
     member.submit(&owner, &Payload::Register(claim)).await;
     member.mine().await;
     owner.public_key().to_compressed()

@@ -40,9 +40,9 @@ extension LightLedger {
         try await withCancellation { try await self.nextEvent(cancel: $0) }
     }
 
-    /// Asks peers what stands under a handle, and checks what they prove.
-    public func lookUp(handle: String) async throws -> HandleAnswer {
-        try await withCancellation { try await self.lookUp(handle: handle, cancel: $0) }
+    /// Asks peers what stands under a name, and checks what they prove.
+    public func lookUp(name: String) async throws -> NameAnswer {
+        try await withCancellation { try await self.lookUp(name: name, cancel: $0) }
     }
 
     /// Asks peers to prove that a transaction stands in a block, and checks what they prove.

@@ -95,7 +95,7 @@ struct ErrorTests {
     @Test func whatIsMissingNowMayBeThereLater() async throws {
         let node = try await Node.start(config: NodeConfig(ledger: true))
         let ledger = try await node.followLedger(network: .regtest)
-        let error = await failure { try await ledger.lookUp(handle: "alice") }
+        let error = await failure { try await ledger.lookUp(name: "alice") }
         #expect(error?.code() == 11)
         #expect(error?.isRetryable() == true)
         try await node.shutdown()

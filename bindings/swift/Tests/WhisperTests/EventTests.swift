@@ -158,7 +158,7 @@ struct EventTests {
     @Test func cancelledLookUpsAreGone() async throws {
         let nodes = try await Nodes.meet(ledger: true)
         let ledger = try await nodes.dialer.followLedger(network: .regtest)
-        let task = Task { try await ledger.lookUp(handle: "nobody") }
+        let task = Task { try await ledger.lookUp(name: "nobody") }
         task.cancel()
         await #expect(throws: (any Error).self) { try await task.value }
         await expectNoJobs()

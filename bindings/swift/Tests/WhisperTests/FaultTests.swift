@@ -158,14 +158,14 @@ private final class Faults {
         let client = try LightClient(network: .regtest)
         try await fails("LightClient.tip") { _ = try client.tip() }
         try await fails("LightClient.at") { _ = try client.at(height: 0) }
-        try await fails("LightClient.check_handle") { _ = try client.checkHandle(handle: "abc", proof: Data()) }
+        try await fails("LightClient.check_name") { _ = try client.checkName(name: "abc", proof: Data()) }
         try await fails("LightClient.check_transaction") { _ = try client.checkTransaction(proof: Data()) }
         try await fails("LightClient.accept", poisons: true) { _ = try client.accept(now: now, headers: Data()) }
         try await fails("check_inclusion") {
             try checkInclusion(entry: Data(), index: 0, size: 1, path: [], root: root)
         }
         try await fails("check_directory") {
-            try checkDirectory(handle: "abc", record: nil, proof: Data(), root: root)
+            try checkDirectory(name: "abc", record: nil, proof: Data(), root: root)
         }
     }
 
@@ -232,7 +232,7 @@ private final class Faults {
         try await fails("LightLedger.anchor") { _ = try await ledger.anchor() }
         try await fails("LightLedger.acknowledge") { try ledger.acknowledge(number: 0) }
         try await waiting("LightLedger.next_event") { _ = try await ledger.nextEvent(cancel: $0) }
-        try await waiting("LightLedger.look_up") { _ = try await ledger.lookUp(handle: "abc", cancel: $0) }
+        try await waiting("LightLedger.look_up") { _ = try await ledger.lookUp(name: "abc", cancel: $0) }
         try await waiting("LightLedger.prove") {
             _ = try await ledger.prove(block: BlockId(hex: zeros), transaction: TxId(hex: zeros), cancel: $0)
         }

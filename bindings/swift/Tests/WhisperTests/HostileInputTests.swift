@@ -34,7 +34,7 @@ struct HostileInputTests {
             #expect(failure { try identity.decrypt(data: bytes) } == .NotOpened)
             #expect(failure { try Identity.unseal(sealed: bytes, under: key) } == .NotOpened)
             #expect(failure { try Envelope.decode(bytes: bytes) }?.code() == 1)
-            #expect(failure { try client.checkHandle(handle: "alice", proof: bytes) } != nil)
+            #expect(failure { try client.checkName(name: "alice", proof: bytes) } != nil)
             #expect(failure { try client.checkTransaction(proof: bytes) } != nil)
             if bytes.count != 32 {
                 #expect(failure { try Identity.fromSecret(secret: bytes) }?.code() == 1)

@@ -161,7 +161,7 @@ struct NodeTests {
         #expect(try await ledger.at(height: 0) == tip)
         #expect(try await ledger.at(height: 1) == nil)
         #expect(try await ledger.anchor() == nil)
-        let error = await failure { try await ledger.lookUp(handle: "alice") }
+        let error = await failure { try await ledger.lookUp(name: "alice") }
         #expect(error?.code() == 11 && error?.isRetryable() == true)
         try await nodes.shutdown()
     }

@@ -145,11 +145,11 @@ struct VectorTests {
     }
 
     private static func directoryHolds(_ it: Case) throws {
-        let handle = try it["handle"].text()
+        let name = try it["handle"].text()
         let record = try it["record"].isNull ? nil : it["record"].bytes()
         let (proof, root) = try (it["proof"].bytes(), it["root"].bytes())
         func check(_ record: Data?, _ proof: Data, _ root: Data) throws {
-            try checkDirectory(handle: handle, record: record, proof: proof, root: root)
+            try checkDirectory(name: name, record: record, proof: proof, root: root)
         }
         try check(record, proof, root)
         for at in proof.indices {

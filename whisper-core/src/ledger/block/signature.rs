@@ -7,7 +7,7 @@ use super::tx::Tx;
 use super::tx::TxError;
 use crate::crypto::curve;
 use crate::identity::PublicKey;
-use crate::ledger::hash::Keccak;
+use crate::ledger::hash::Keccak256;
 use crate::ledger::hash::TxId;
 use crate::ledger::tree::merkle;
 
@@ -41,7 +41,7 @@ impl SigCheck {
 
     /// The check of a transaction that is in no block.
     pub fn of(tx: &Tx) -> Self {
-        Self::new(tx, merkle::leaf::<Keccak>(&tx.entry()))
+        Self::new(tx, merkle::leaf::<Keccak256>(&tx.entry()))
     }
 
     /// Checks the signature.

@@ -2,11 +2,11 @@
 
 use alloc::vec::Vec;
 
-use super::handle::Handle;
-use crate::ledger::chain::directory::NextKey;
-use crate::ledger::chain::directory::Operation;
-use crate::ledger::chain::directory::Register;
-use crate::ledger::chain::directory::RegisterError;
+use super::name::Name;
+use super::register::NextKey;
+use super::register::Operation;
+use super::register::Register;
+use super::register::RegisterError;
 use crate::ledger::hash::ChainTag;
 use crate::ledger::hash::TxId;
 use crate::ledger::hash::keccak;
@@ -18,7 +18,7 @@ use crate::topic::Topic;
 pub enum Kind {
     /// A public message.
     Post,
-    /// An operation on a handle.
+    /// An operation on a name.
     Register,
     /// A commitment to envelopes.
     Anchor,
@@ -47,8 +47,8 @@ impl Kind {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Payload<'a> {
     /// A public message.
-    Post(Post<'a>),
-    /// An operation on a handle.
+    Post(BoardPost<'a>),
+    /// An operation on a name.
     Register(Register),
     /// A commitment to envelopes.
     Anchor(Anchor),
@@ -56,16 +56,16 @@ pub enum Payload<'a> {
 
 /// A public message.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Post<'a> {
+pub struct BoardPost<'a> {
     /// What it is about, as in Whisper.
     pub topic: Topic,
     /// The message that it answers.
     pub parent: Option<TxId>,
-    /// 1 to [`Post::TEXT_MAX`] bytes.
+    /// 1 to [`BoardPost::TEXT_MAX`] bytes.
     pub text: &'a str,
 }
 
-impl Post<'_> {
+impl BoardPost<'_> {
     /// The most bytes that a text may have.
     pub const TEXT_MAX: usize = 1_024;
 }
@@ -187,7 +187,7 @@ impl Tx {
     }
 }
 
-fn read_post(bytes: &[u8]) -> Result<Post<'_>, TxError> {
+fn read_post(bytes: &[u8]) -> Result<BoardPost<'_>, TxError> {
     let mut fields = Fields::new(bytes);
     let topic = fields.array().map(Topic::new).ok_or(TxError::PostShort)?;
     let flags = fields.u8().filter(|_| bytes.len() >= 6).ok_or(TxError::PostShort)?;
@@ -200,11 +200,11 @@ fn read_post(bytes: &[u8]) -> Result<Post<'_>, TxError> {
     if text.is_empty() {
         return Err(TxError::PostEmpty);
     }
-    if text.len() > Post::TEXT_MAX {
+    if text.len() > BoardPost::TEXT_MAX {
         return Err(TxError::PostLong);
     }
     let text = str::from_utf8(text).map_err(|_| TxError::PostUtf8)?;
-    Ok(Post { topic, parent, text })
+    Ok(BoardPost { topic, parent, text })
 }
 
 fn read_register(bytes: &[u8]) -> Result<Register, TxError> {
@@ -216,7 +216,7 @@ fn read_register(bytes: &[u8]) -> Result<Register, TxError> {
         operation: Operation::from_byte(operation).ok_or(TxError::RegisterOp)?,
         seq,
         next: NextKey::new(next),
-        handle: Handle::from_bytes(fields.rest()).map_err(|_| TxError::RegisterHandle)?,
+        name: Name::from_bytes(fields.rest()).map_err(|_| TxError::RegisterName)?,
     })
 }
 
@@ -285,9 +285,9 @@ pub enum TxError {
     /// An operation other than 0, 1 and 2.
     #[error("the operation is not known")]
     RegisterOp,
-    /// The handle is none.
-    #[error("the handle is not one")]
-    RegisterHandle,
+    /// The name is not one.
+    #[error("the name is not one")]
+    RegisterName,
     /// The directory refuses it.
     #[error(transparent)]
     Register(#[from] RegisterError),
@@ -315,7 +315,7 @@ impl TxError {
             Self::AnchorCount => "anchor-count",
             Self::RegisterSize => "register-size",
             Self::RegisterOp => "register-op",
-            Self::RegisterHandle => "register-handle",
+            Self::RegisterName => "register-handle",
             Self::Register(error) => error.rule(),
         }
     }

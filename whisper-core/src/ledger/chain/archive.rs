@@ -3,8 +3,8 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use super::directory::Record;
-use crate::ledger::block::handle::Handle;
+use super::directory::NameRecord;
+use crate::ledger::block::name::Name;
 use crate::ledger::block::tx::Tx;
 use crate::ledger::hash::BlockId;
 use crate::ledger::hash::TxId;
@@ -95,7 +95,7 @@ pub enum StoreOp {
         /// What it takes to take it back.
         undo: Arc<[u8]>,
         /// Records that it set.
-        records: Vec<Record>,
+        records: Vec<NameRecord>,
         /// Its transactions; the first has index 1.
         txs: Vec<TxId>,
     },
@@ -106,7 +106,7 @@ pub enum StoreOp {
         /// Its height.
         height: u32,
         /// Records as they were before.
-        records: Vec<(Handle, Option<Record>)>,
+        records: Vec<(Name, Option<NameRecord>)>,
         /// Its transactions.
         txs: Vec<TxId>,
     },

@@ -4,8 +4,7 @@ use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 use super::directory::Directory;
-use super::directory::Record;
-use super::directory::RegisterError;
+use super::directory::NameRecord;
 use super::state::Change;
 use super::state::Changes;
 use super::state::State;
@@ -13,7 +12,8 @@ use crate::ledger::block::BLOCK_MAX;
 use crate::ledger::block::Block;
 use crate::ledger::block::BlockError;
 use crate::ledger::block::framed_len;
-use crate::ledger::block::handle::Handle;
+use crate::ledger::block::name::Name;
+use crate::ledger::block::register::RegisterError;
 use crate::ledger::block::signature::SigCache;
 use crate::ledger::block::tx::Payload;
 use crate::ledger::block::tx::Tx;
@@ -21,7 +21,7 @@ use crate::ledger::block::tx::TxError;
 use crate::ledger::hash::TxId;
 use crate::ledger::rules::params::Params;
 
-/// The most operations on handles in one block.
+/// The most operations on names in one block.
 const REGISTER_MAX: usize = 64;
 
 /// How long before its expiry a transaction may stand in a block, in seconds.
@@ -136,7 +136,7 @@ struct BodyCheck<'a> {
     directory: Directory,
     records: Vec<Change>,
     ids: BTreeSet<TxId>,
-    handles: BTreeSet<Handle>,
+    names: BTreeSet<Name>,
 }
 
 impl<'a> BodyCheck<'a> {
@@ -149,7 +149,7 @@ impl<'a> BodyCheck<'a> {
             directory: state.directory.clone(),
             records: Vec::new(),
             ids: BTreeSet::new(),
-            handles: BTreeSet::new(),
+            names: BTreeSet::new(),
         }
     }
 
@@ -171,14 +171,14 @@ impl<'a> BodyCheck<'a> {
 
     fn apply(&mut self, tx: &Tx, payload: &Payload<'_>) -> Result<(), TxError> {
         let Payload::Register(register) = payload else { return Ok(()) };
-        if !self.handles.insert(register.handle) {
+        if !self.names.insert(register.name) {
             return Err(RegisterError::Twice.into());
         }
-        if self.handles.len() > REGISTER_MAX {
+        if self.names.len() > REGISTER_MAX {
             return Err(RegisterError::Cap.into());
         }
-        let record: Record = self.directory.judge(register, &tx.author(), self.height)?;
-        let before = self.directory.get(&register.handle).copied();
+        let record: NameRecord = self.directory.judge(register, &tx.author(), self.height)?;
+        let before = self.directory.get(&register.name).copied();
         self.directory.set(record);
         self.records.push(Change { before, after: record });
         Ok(())

@@ -1,97 +1,23 @@
-//! The directory: which key answers to a handle. First come, first served, and the next key is
+//! The directory: which key answers to a name. First come, first served, and the next key is
 //! committed to before it is needed.
 
 use alloc::vec::Vec;
 
 use crate::identity::InvalidKey;
 use crate::identity::PublicKey;
-use crate::ledger::block::handle::Handle;
-use crate::ledger::hash::TAG_NEXT;
+use crate::ledger::block::name::Name;
+use crate::ledger::block::register::NextKey;
+use crate::ledger::block::register::Operation;
+use crate::ledger::block::register::Register;
+use crate::ledger::block::register::RegisterError;
 use crate::ledger::hash::keccak;
 use crate::ledger::read::Fields;
 use crate::ledger::tree::smt::Smt;
 use crate::ledger::tree::smt::SmtProof;
 
-/// What a record or an operation says about the key after the owner's: a hash of it, or that there
-/// will be none.
+/// What the directory says of a name.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct NextKey([u8; 32]);
-
-impl NextKey {
-    /// No rotation ever.
-    pub const NONE: Self = Self([0; 32]);
-
-    /// The commitment to `key`.
-    pub fn commit(key: &PublicKey) -> Self {
-        Self::commit_compressed(&key.to_compressed())
-    }
-
-    pub(super) fn commit_compressed(key: &[u8; 33]) -> Self {
-        Self(keccak(&[&TAG_NEXT, key]))
-    }
-
-    /// The commitment of these bytes.
-    pub const fn new(bytes: [u8; 32]) -> Self {
-        Self(bytes)
-    }
-
-    /// The bytes.
-    pub const fn as_bytes(&self) -> &[u8; 32] {
-        &self.0
-    }
-
-    /// Whether it was `key` that was committed to.
-    fn is_for(&self, key: &[u8; 33]) -> bool {
-        *self != Self::NONE && *self == Self::commit_compressed(key)
-    }
-}
-
-/// What an operation does to a handle.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Operation {
-    /// Takes a handle that nobody has.
-    Claim,
-    /// Installs the key that was committed to, also on a revoked handle.
-    Rotate,
-    /// Says that the key is not to be used any more.
-    Revoke,
-}
-
-impl Operation {
-    pub(in crate::ledger) const fn from_byte(byte: u8) -> Option<Self> {
-        match byte {
-            0 => Some(Self::Claim),
-            1 => Some(Self::Rotate),
-            2 => Some(Self::Revoke),
-            _ => None,
-        }
-    }
-
-    pub(in crate::ledger) const fn as_byte(self) -> u8 {
-        match self {
-            Self::Claim => 0,
-            Self::Rotate => 1,
-            Self::Revoke => 2,
-        }
-    }
-}
-
-/// An operation on one handle, as a Register transaction carries it.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Register {
-    /// What to do.
-    pub operation: Operation,
-    /// 0 for a claim, else one more than the record's.
-    pub seq: u32,
-    /// The key after this one; [`NextKey::NONE`] in a revocation.
-    pub next: NextKey,
-    /// On which handle.
-    pub handle: Handle,
-}
-
-/// What the directory says of a handle.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Record {
+pub struct NameRecord {
     /// Whether the owner's key is to be used.
     pub active: bool,
     /// How many operations there were after the claim.
@@ -104,11 +30,11 @@ pub struct Record {
     pub claimed: u32,
     /// Height of the last operation.
     pub changed: u32,
-    /// The handle.
-    pub handle: Handle,
+    /// The name.
+    pub name: Name,
 }
 
-impl Record {
+impl NameRecord {
     /// The key to encrypt to and to check signatures with: the owner's Whisper identity.
     ///
     /// # Errors
@@ -119,14 +45,14 @@ impl Record {
 
     /// Writes the record as the directory commits to it.
     pub fn encode(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(78 + Handle::MAX);
+        let mut bytes = Vec::with_capacity(78 + Name::MAX);
         bytes.push(if self.active { 1 } else { 2 });
         bytes.extend(self.seq.to_le_bytes());
         bytes.extend(self.owner);
-        bytes.extend(self.next.0);
+        bytes.extend(self.next.as_bytes());
         bytes.extend(self.claimed.to_le_bytes());
         bytes.extend(self.changed.to_le_bytes());
-        bytes.extend(self.handle.as_bytes());
+        bytes.extend(self.name.as_bytes());
         bytes
     }
 
@@ -141,10 +67,10 @@ impl Record {
             },
             seq: fields.u32()?,
             owner: fields.array()?,
-            next: NextKey(fields.array()?),
+            next: NextKey::new(fields.array()?),
             claimed: fields.u32()?,
             changed: fields.u32()?,
-            handle: Handle::from_bytes(fields.rest()).ok()?,
+            name: Name::from_bytes(fields.rest()).ok()?,
         })
     }
 
@@ -156,7 +82,7 @@ impl Record {
 
 /// All records at one block, under one root. A copy costs nothing.
 #[derive(Clone, Debug, Default)]
-pub struct Directory(Smt<Record>);
+pub struct Directory(Smt<NameRecord>);
 
 impl Directory {
     /// A directory without records.
@@ -164,7 +90,7 @@ impl Directory {
         Self(Smt::new())
     }
 
-    /// What an operation of `author` in the block at `height` would make of the handle's record.
+    /// What an operation of `author` in the block at `height` would make of the name's record.
     ///
     /// # Errors
     /// The first rule that the operation breaks.
@@ -173,21 +99,21 @@ impl Directory {
         register: &Register,
         author: &[u8; 33],
         height: u32,
-    ) -> Result<Record, RegisterError> {
-        let Register { operation, seq, next, handle } = *register;
-        let known = self.get(&handle);
+    ) -> Result<NameRecord, RegisterError> {
+        let Register { operation, seq, next, name } = *register;
+        let known = self.get(&name);
         if operation == Operation::Claim {
             return match known {
                 Some(_) => Err(RegisterError::Taken),
                 None if seq != 0 => Err(RegisterError::Seq),
-                None => Ok(Record {
+                None => Ok(NameRecord {
                     active: true,
                     seq,
                     owner: *author,
                     next,
                     claimed: height,
                     changed: height,
-                    handle,
+                    name,
                 }),
             };
         }
@@ -196,10 +122,10 @@ impl Directory {
             return Err(RegisterError::Seq);
         }
         let is_next = known.next.is_for(author);
-        let changed = Record { seq, changed: height, ..*known };
+        let changed = NameRecord { seq, changed: height, ..*known };
         if operation == Operation::Rotate {
             return if is_next {
-                Ok(Record { active: true, owner: *author, next, ..changed })
+                Ok(NameRecord { active: true, owner: *author, next, ..changed })
             } else {
                 Err(RegisterError::Author)
             };
@@ -211,28 +137,28 @@ impl Directory {
         } else if next != NextKey::NONE {
             Err(RegisterError::Next)
         } else {
-            Ok(Record { active: false, ..changed })
+            Ok(NameRecord { active: false, ..changed })
         }
     }
 
     /// Sets a record.
-    pub(super) fn set(&mut self, record: Record) {
-        self.0.insert(record.handle.key(), record.hash(), record);
+    pub(super) fn set(&mut self, record: NameRecord) {
+        self.0.insert(record.name.key(), record.hash(), record);
     }
 
     /// Removes a record: only to take back a block.
-    pub(super) fn remove(&mut self, handle: &Handle) {
-        self.0.remove(&handle.key());
+    pub(super) fn remove(&mut self, name: &Name) {
+        self.0.remove(&name.key());
     }
 
-    /// The record of a handle.
-    pub fn get(&self, handle: &Handle) -> Option<&Record> {
-        self.0.get(&handle.key())
+    /// The record of a name.
+    pub fn get(&self, name: &Name) -> Option<&NameRecord> {
+        self.0.get(&name.key())
     }
 
-    /// Proves what stands under a handle, or that nothing does.
-    pub fn prove(&self, handle: &Handle) -> SmtProof {
-        self.0.prove(&handle.key())
+    /// Proves what stands under a name, or that nothing does.
+    pub fn prove(&self, name: &Name) -> SmtProof {
+        self.0.prove(&name.key())
     }
 
     /// The hash that a block's Seal holds.
@@ -240,73 +166,27 @@ impl Directory {
         self.0.root()
     }
 
-    /// How many handles there are.
+    /// How many names there are.
     pub const fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether nobody has claimed a handle.
+    /// Whether nobody has claimed a name.
     pub const fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
     /// The records, in the order of their keys in the tree.
-    pub fn records(&self) -> impl Iterator<Item = &Record> {
+    pub fn records(&self) -> impl Iterator<Item = &NameRecord> {
         self.0.values()
     }
 }
 
-impl FromIterator<Record> for Directory {
-    fn from_iter<I: IntoIterator<Item = Record>>(records: I) -> Self {
+impl FromIterator<NameRecord> for Directory {
+    fn from_iter<I: IntoIterator<Item = NameRecord>>(records: I) -> Self {
         let mut directory = Self::new();
         records.into_iter().for_each(|record| directory.set(record));
         directory
-    }
-}
-
-/// Why the directory refuses an operation.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[non_exhaustive]
-pub enum RegisterError {
-    /// A claim of a handle that somebody has.
-    #[error("the handle is taken")]
-    Taken,
-    /// A rotation or revocation of a handle that nobody has.
-    #[error("nobody has the handle")]
-    Unknown,
-    /// The sequence number does not follow.
-    #[error("the sequence number does not follow")]
-    Seq,
-    /// The author may not do this.
-    #[error("the author may not do this to the handle")]
-    Author,
-    /// The handle is revoked already.
-    #[error("the handle is revoked already")]
-    Revoked,
-    /// A revocation that names a next key.
-    #[error("a revocation names no next key")]
-    Next,
-    /// The block holds another operation on the handle.
-    #[error("the block holds another operation on the handle")]
-    Twice,
-    /// The block holds too many operations.
-    #[error("the block holds more than 64 operations")]
-    Cap,
-}
-
-impl RegisterError {
-    /// The rule that was broken, by its name in the specification.
-    pub const fn rule(&self) -> &'static str {
-        match self {
-            Self::Taken => "register-taken",
-            Self::Unknown => "register-unknown",
-            Self::Seq => "register-seq",
-            Self::Author => "register-author",
-            Self::Revoked => "register-revoked",
-            Self::Next => "register-next",
-            Self::Twice => "register-twice",
-            Self::Cap => "register-cap",
-        }
     }
 }
 
@@ -321,7 +201,7 @@ mod tests {
     }
 
     fn operation(operation: Operation, seq: u32, next: NextKey) -> Register {
-        Register { operation, seq, next, handle: "alice".parse().unwrap() }
+        Register { operation, seq, next, name: "alice".parse().unwrap() }
     }
 
     fn claimed(next: NextKey) -> Directory {
@@ -377,12 +257,12 @@ mod tests {
     fn a_record_has_one_encoding() {
         let record = *claimed(NextKey::NONE).get(&"alice".parse().unwrap()).unwrap();
         let bytes = record.encode();
-        assert_eq!(Record::decode(&bytes), Some(record));
+        assert_eq!(NameRecord::decode(&bytes), Some(record));
         let mut status = bytes.clone();
         status[0] = 0;
-        let mut handle = bytes.clone();
-        handle.push(b'-');
-        assert_eq!((Record::decode(&status), Record::decode(&handle)), (None, None));
-        assert_eq!(Record::decode(&bytes[..70]), None);
+        let mut name = bytes.clone();
+        name.push(b'-');
+        assert_eq!((NameRecord::decode(&status), NameRecord::decode(&name)), (None, None));
+        assert_eq!(NameRecord::decode(&bytes[..70]), None);
     }
 }

@@ -4,7 +4,7 @@
 use alloc::vec::Vec;
 
 use crate::ledger::hash::BlockId;
-use crate::ledger::hash::Keccak;
+use crate::ledger::hash::Keccak256;
 use crate::ledger::headers::Entry;
 use crate::ledger::headers::HeaderChain;
 
@@ -20,13 +20,13 @@ impl Place {
         Self { tip, branch: Vec::new() }
     }
 
-    pub(super) fn move_to(&mut self, tip: Entry, headers: &HeaderChain<Keccak>) {
+    pub(super) fn move_to(&mut self, tip: Entry, headers: &HeaderChain<Keccak256>) {
         self.tip = tip;
         self.follow(headers);
     }
 
     /// Finds its place again, after the chain of headers has changed.
-    pub(super) fn follow(&mut self, headers: &HeaderChain<Keccak>) {
+    pub(super) fn follow(&mut self, headers: &HeaderChain<Keccak256>) {
         self.branch.clear();
         let mut at = Some(self.tip);
         while let Some(entry) = at.filter(|entry| !headers.is_on_chain(&entry.id)) {
@@ -40,7 +40,7 @@ impl Place {
         self.tip
     }
 
-    pub(super) fn at(&self, headers: &HeaderChain<Keccak>, height: u32) -> Option<Entry> {
+    pub(super) fn at(&self, headers: &HeaderChain<Keccak256>, height: u32) -> Option<Entry> {
         let above = self.tip.height.checked_sub(height)?;
         let back = usize::try_from(above).ok()?.checked_add(1)?;
         match self.branch.len().checked_sub(back) {

@@ -89,7 +89,7 @@ impl Ledger {
             let mut records = Vec::new();
             for change in undo.records.iter().rev() {
                 self.owners.replace(Some(&change.after), change.before.as_ref());
-                records.push((change.after.handle, change.before));
+                records.push((change.after.name, change.before));
             }
             self.past.pop_back();
             self.stored.insert(block.id(), true);

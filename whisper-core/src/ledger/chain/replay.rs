@@ -11,7 +11,7 @@ use super::state::State;
 use super::state::Undo;
 use crate::ledger::block::Block;
 use crate::ledger::hash::BlockId;
-use crate::ledger::hash::Keccak;
+use crate::ledger::hash::Keccak256;
 use crate::ledger::headers::HeaderChain;
 
 /// The state before some blocks, and these with what takes them back, the newest first.
@@ -22,7 +22,7 @@ impl Ledger {
     /// without more work than the chain has. One that goes around more has shown more, which takes
     /// four days of most of the network's power: then the ledger does its blocks again, which takes a
     /// while, instead of every node keeping for ever what most never need.
-    pub const UNDOS: u32 = HeaderChain::<Keccak>::DEPTH_MAX;
+    pub const UNDOS: u32 = HeaderChain::<Keccak256>::DEPTH_MAX;
 
     /// Takes back the newest blocks of the chain, these.
     pub(super) fn take_back(

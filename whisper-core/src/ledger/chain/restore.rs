@@ -10,7 +10,7 @@ use super::Ledger;
 use super::check::LIFETIME;
 use super::check::check_block;
 use super::directory::Directory;
-use super::directory::Record;
+use super::directory::NameRecord;
 use super::state::State;
 use crate::ledger::block::BlockError;
 use crate::ledger::block::header::Header;
@@ -30,7 +30,7 @@ pub struct Backup {
     /// The newest valid block.
     pub tip: BlockId,
     /// The records of the directory after it.
-    pub records: Vec<Record>,
+    pub records: Vec<NameRecord>,
     /// How many of the newest blocks to check in full once more, signatures and all.
     pub recheck: u32,
 }

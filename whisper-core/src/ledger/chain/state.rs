@@ -4,7 +4,7 @@ use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 use super::directory::Directory;
-use super::directory::Record;
+use super::directory::NameRecord;
 use crate::ledger::block::tx::Tx;
 use crate::ledger::hash::TxId;
 use crate::ledger::read::Fields;
@@ -28,8 +28,8 @@ pub(super) struct Changes {
 /// A record before and after.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct Change {
-    pub(super) before: Option<Record>,
-    pub(super) after: Record,
+    pub(super) before: Option<NameRecord>,
+    pub(super) after: NameRecord,
 }
 
 /// What it takes to take back a block.
@@ -85,7 +85,7 @@ impl Undo {
         for change in self.records.iter().rev() {
             match change.before {
                 Some(record) => directory.set(record),
-                None => directory.remove(&change.after.handle),
+                None => directory.remove(&change.after.name),
             }
         }
         directory.root() == self.root
@@ -126,28 +126,28 @@ impl Undo {
 }
 
 /// A record behind its length in one byte; length 0 for none.
-fn write_record(record: Option<&Record>, bytes: &mut Vec<u8>) {
-    let record = record.map(Record::encode).unwrap_or_default();
+fn write_record(record: Option<&NameRecord>, bytes: &mut Vec<u8>) {
+    let record = record.map(NameRecord::encode).unwrap_or_default();
     bytes.push(u8::try_from(record.len()).unwrap_or(0));
     bytes.extend(record);
 }
 
-fn read_record(fields: &mut Fields<'_>) -> Option<Option<Record>> {
+fn read_record(fields: &mut Fields<'_>) -> Option<Option<NameRecord>> {
     match fields.u8()? {
         0 => Some(None),
-        len => Some(Some(Record::decode(fields.bytes(len.into())?)?)),
+        len => Some(Some(NameRecord::decode(fields.bytes(len.into())?)?)),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ledger::chain::directory::NextKey;
+    use crate::ledger::block::register::NextKey;
 
-    fn record(handle: &str, seq: u32) -> Record {
-        let handle = handle.parse().unwrap();
+    fn record(name: &str, seq: u32) -> NameRecord {
+        let name = name.parse().unwrap();
         let next = NextKey::NONE;
-        Record { active: true, seq, owner: [2; 33], next, claimed: 1, changed: 1, handle }
+        NameRecord { active: true, seq, owner: [2; 33], next, claimed: 1, changed: 1, name }
     }
 
     fn changes(state: &State, records: Vec<Change>, txs: Vec<(u32, TxId)>) -> Changes {

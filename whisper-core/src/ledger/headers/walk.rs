@@ -7,7 +7,9 @@ use super::HeaderChain;
 use crate::ledger::block::header::Header;
 use crate::ledger::hash::BlockId;
 use crate::ledger::hash::PowHash;
-use crate::ledger::sync::wire::LOCATOR_MAX;
+
+/// The most ids in a locator.
+pub(in crate::ledger) const LOCATOR_MAX: usize = 32;
 
 /// How headers changed the chain.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -53,25 +55,25 @@ impl<P: PowHash> HeaderChain<P> {
         Some(HeaderUpdate { added: 0, disconnected, fork: old.id, connected })
     }
 
-    /// Some names of the chain, dense at the tip, by which another node finds where chains part.
+    /// Some ids of the chain, dense at the tip, by which another node finds where chains part.
     pub fn locator(&self) -> Vec<BlockId> {
-        let mut names = Vec::new();
+        let mut ids = Vec::new();
         let mut step = 1;
         let mut height = Some(self.tip().height);
         while let Some(entry) = height.and_then(|height| self.at(height)) {
-            names.push(entry.id);
-            if names.len() > 10 {
+            ids.push(entry.id);
+            if ids.len() > 10 {
                 step = u32::saturating_mul(step, 2);
             }
             height = entry.height.checked_sub(step);
         }
-        names.truncate(LOCATOR_MAX.saturating_sub(1));
+        ids.truncate(LOCATOR_MAX.saturating_sub(1));
         let base = self.at(self.base()).map(|entry| entry.id);
-        names.extend(base.filter(|base| names.last() != Some(base)));
-        names
+        ids.extend(base.filter(|base| ids.last() != Some(base)));
+        ids
     }
 
-    /// The headers of the chain after the first of these names that is on it (after the oldest, if
+    /// The headers of the chain after the first of these ids that is on it (after the oldest, if
     /// none is), up to `stop` or as many as `max`.
     pub fn after(&self, locator: &[BlockId], stop: &BlockId, max: usize) -> Vec<Header> {
         let known = locator.iter().find_map(|id| self.trunk.height_of(id));

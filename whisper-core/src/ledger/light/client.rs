@@ -2,15 +2,15 @@
 
 use alloc::vec::Vec;
 
-use super::proof::HandleProof;
+use super::proof::NameProof;
 use super::proof::ProofError;
 use super::proof::SealProof;
 use super::proof::TxProof;
-use crate::ledger::block::handle::Handle;
 use crate::ledger::block::header::Header;
 use crate::ledger::block::header::HeaderError;
+use crate::ledger::block::name::Name;
 use crate::ledger::hash::BlockId;
-use crate::ledger::hash::Keccak;
+use crate::ledger::hash::Keccak256;
 use crate::ledger::headers::BatchError;
 use crate::ledger::headers::HeaderAnchor;
 use crate::ledger::headers::HeaderChain;
@@ -27,7 +27,7 @@ use crate::time::Timestamp;
 #[derive(Clone, Debug)]
 pub struct LightClient {
     params: Params,
-    headers: HeaderChain<Keccak>,
+    headers: HeaderChain<Keccak256>,
 }
 
 /// How well something is proven.
@@ -82,7 +82,7 @@ impl LightClient {
     }
 
     /// Lets a branch of headers come in that has shown more work: see [`HeaderChain::permit`].
-    pub fn permit(&mut self, scan: &Scan<Keccak>) -> bool {
+    pub fn permit(&mut self, scan: &Scan<Keccak256>) -> bool {
         self.headers.permit(scan)
     }
 
@@ -96,13 +96,13 @@ impl LightClient {
         Ok(proven)
     }
 
-    /// Checks what stands under a handle.
+    /// Checks what stands under a name.
     ///
     /// # Errors
     /// The first part of the proof that does not fit.
-    pub fn check_handle(&self, proof: &HandleProof, handle: &Handle) -> Result<Proven, ProofError> {
+    pub fn check_name(&self, proof: &NameProof, name: &Name) -> Result<Proven, ProofError> {
         let (header, proven) = self.place(&proof.seal)?;
-        proof.verify(&header, handle)?;
+        proof.verify(&header, name)?;
         Ok(proven)
     }
 
@@ -112,7 +112,7 @@ impl LightClient {
     }
 
     /// The headers.
-    pub const fn headers(&self) -> &HeaderChain<Keccak> {
+    pub const fn headers(&self) -> &HeaderChain<Keccak256> {
         &self.headers
     }
 
@@ -152,7 +152,7 @@ impl HeaderAnchor {
     }
 }
 
-impl HeaderChain<Keccak> {
+impl HeaderChain<Keccak256> {
     /// The anchor at this height of the chain: publish it for light clients to begin at.
     pub fn anchor_at(&self, height: u32) -> Option<HeaderAnchor> {
         let newest = self.at(height)?;

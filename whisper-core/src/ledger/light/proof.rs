@@ -1,17 +1,17 @@
-//! Proofs for those who hold headers only: a transaction, or what stands under a handle.
+//! Proofs for those who hold headers only: a transaction, or what stands under a name.
 
 use alloc::vec::Vec;
 
-use crate::ledger::block::handle::Handle;
 use crate::ledger::block::header::Header;
+use crate::ledger::block::name::Name;
 use crate::ledger::block::seal::Seal;
 use crate::ledger::block::signature::SigCheck;
 use crate::ledger::block::tx::Tx;
 use crate::ledger::chain::Archive;
 use crate::ledger::chain::Ledger;
-use crate::ledger::chain::directory::Record;
+use crate::ledger::chain::directory::NameRecord;
 use crate::ledger::hash::BlockId;
-use crate::ledger::hash::Keccak;
+use crate::ledger::hash::Keccak256;
 use crate::ledger::hash::TxId;
 use crate::ledger::read::Fields;
 use crate::ledger::rules::params::Params;
@@ -41,13 +41,13 @@ pub struct TxProof {
     pub path: Path,
 }
 
-/// Proves what stands under a handle after a block, or that nothing does.
+/// Proves what stands under a name after a block, or that nothing does.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct HandleProof {
+pub struct NameProof {
     /// The block and its Seal.
     pub seal: SealProof,
-    /// The record; nothing if nobody has the handle.
-    pub record: Option<Record>,
+    /// The record; nothing if nobody has the name.
+    pub record: Option<NameRecord>,
     /// The way to it in the directory.
     pub way: SmtProof,
 }
@@ -57,8 +57,8 @@ pub struct HandleProof {
 pub enum Proof {
     /// Of a transaction.
     Tx(TxProof),
-    /// Of a handle.
-    Handle(HandleProof),
+    /// Of a name.
+    Name(NameProof),
 }
 
 impl SealProof {
@@ -67,13 +67,13 @@ impl SealProof {
     /// # Errors
     /// [`ProofError::Block`] or [`ProofError::Seal`].
     pub fn verify(&self, header: &Header) -> Result<(), ProofError> {
-        if header.id::<Keccak>() != self.block {
+        if header.id::<Keccak256>() != self.block {
             return Err(ProofError::Block);
         }
-        let leaf = merkle::leaf::<Keccak>(&self.seal.encode());
+        let leaf = merkle::leaf::<Keccak256>(&self.seal.encode());
         let fits = self.path.index == 0
             && self.path.size == self.seal.tx_count
-            && self.path.root::<Keccak>(leaf) == Some(header.tx_root);
+            && self.path.root::<Keccak256>(leaf) == Some(header.tx_root);
         if fits { Ok(()) } else { Err(ProofError::Seal) }
     }
 
@@ -101,10 +101,10 @@ impl TxProof {
     /// The first part that does not fit.
     pub fn verify(&self, header: &Header) -> Result<(), ProofError> {
         self.seal.verify(header)?;
-        let leaf = merkle::leaf::<Keccak>(&self.tx.entry());
+        let leaf = merkle::leaf::<Keccak256>(&self.tx.entry());
         let fits = self.path.index > 0
             && self.path.size == self.seal.seal.tx_count
-            && self.path.root::<Keccak>(leaf) == Some(header.tx_root);
+            && self.path.root::<Keccak256>(leaf) == Some(header.tx_root);
         if !fits {
             return Err(ProofError::Path);
         }
@@ -113,19 +113,19 @@ impl TxProof {
     }
 }
 
-impl HandleProof {
-    /// Holds what is said of `handle` against its block's header.
+impl NameProof {
+    /// Holds what is said of `name` against its block's header.
     ///
     /// # Errors
     /// The first part that does not fit.
-    pub fn verify(&self, header: &Header, handle: &Handle) -> Result<(), ProofError> {
+    pub fn verify(&self, header: &Header, name: &Name) -> Result<(), ProofError> {
         self.seal.verify(header)?;
-        if self.record.is_some_and(|record| record.handle != *handle) {
+        if self.record.is_some_and(|record| record.name != *name) {
             return Err(ProofError::Record);
         }
         let hash = self.record.map(|record| record.hash());
         let root = &self.seal.seal.directory_root;
-        if self.way.verify(root, &handle.key(), hash.as_ref()) {
+        if self.way.verify(root, &name.key(), hash.as_ref()) {
             Ok(())
         } else {
             Err(ProofError::Record)
@@ -135,15 +135,15 @@ impl HandleProof {
 
 /// Marks a proof of a transaction.
 const TX: u8 = 1;
-/// Marks a proof of a handle.
-const HANDLE: u8 = 2;
+/// Marks a proof of a name.
+const NAME: u8 = 2;
 
 impl Proof {
     /// The block that is proven from.
     pub const fn block(&self) -> BlockId {
         match self {
             Self::Tx(proof) => proof.seal.block,
-            Self::Handle(proof) => proof.seal.block,
+            Self::Name(proof) => proof.seal.block,
         }
     }
 
@@ -158,8 +158,8 @@ impl Proof {
                 bytes.extend(tx);
                 proof.path.encode_into(&mut bytes);
             }
-            Self::Handle(proof) => {
-                proof.seal.encode_into(HANDLE, &mut bytes);
+            Self::Name(proof) => {
+                proof.seal.encode_into(NAME, &mut bytes);
                 bytes.push(u8::from(proof.record.is_some()));
                 if let Some(record) = proof.record.map(|record| record.encode()) {
                     bytes.push(u8::try_from(record.len()).unwrap_or(u8::MAX));
@@ -184,17 +184,17 @@ impl Proof {
                 let path = Path::read(&mut fields).filter(|_| fields.is_empty())?;
                 Some(Self::Tx(TxProof { seal, tx, path }))
             }
-            HANDLE => {
+            NAME => {
                 let record = match fields.u8()? {
                     0 => None,
                     1 => {
                         let len = fields.u8()?;
-                        Some(Record::decode(fields.bytes(len.into())?)?)
+                        Some(NameRecord::decode(fields.bytes(len.into())?)?)
                     }
                     _ => return None,
                 };
                 let way = SmtProof::decode(fields.rest())?;
-                Some(Self::Handle(HandleProof { seal, record, way }))
+                Some(Self::Name(NameProof { seal, record, way }))
             }
             _ => None,
         }
@@ -212,18 +212,18 @@ impl Ledger {
         Some(TxProof { seal: SealProof { block: block.id(), seal, path: seal_path }, tx, path })
     }
 
-    /// Proves what stands under a handle after one of the newest blocks, if that is at hand.
-    pub fn prove_handle(
+    /// Proves what stands under a name after one of the newest blocks, if that is at hand.
+    pub fn prove_name(
         &self,
         block: &BlockId,
-        handle: &Handle,
+        name: &Name,
         archive: &impl Archive,
-    ) -> Option<HandleProof> {
+    ) -> Option<NameProof> {
         let directory = self.directory_at(block)?;
         let block = self.load(block, archive).ok()?;
         let (seal, path) = (block.seal().clone(), block.path(0)?);
-        let (record, way) = (directory.get(handle).copied(), directory.prove(handle));
-        Some(HandleProof { seal: SealProof { block: block.id(), seal, path }, record, way })
+        let (record, way) = (directory.get(name).copied(), directory.prove(name));
+        Some(NameProof { seal: SealProof { block: block.id(), seal, path }, record, way })
     }
 }
 

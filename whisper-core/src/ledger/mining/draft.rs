@@ -114,7 +114,7 @@ fn write_payload(payload: &Payload<'_>, body: &mut Vec<u8>) {
             body.push(register.operation.as_byte());
             body.extend(register.seq.to_le_bytes());
             body.extend(register.next.as_bytes());
-            body.extend(register.handle.as_bytes());
+            body.extend(register.name.as_bytes());
         }
         Payload::Anchor(anchor) => {
             body.extend(anchor.count.to_le_bytes());

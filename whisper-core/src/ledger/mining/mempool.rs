@@ -7,7 +7,8 @@ use alloc::collections::BTreeMap;
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
-use crate::ledger::block::handle::Handle;
+use crate::ledger::block::name::Name;
+use crate::ledger::block::register::RegisterError;
 use crate::ledger::block::signature::SigCheck;
 use crate::ledger::block::tx::Payload;
 use crate::ledger::block::tx::Tx;
@@ -15,7 +16,6 @@ use crate::ledger::block::tx::TxError;
 use crate::ledger::chain::ChainUpdate;
 use crate::ledger::chain::Ledger;
 use crate::ledger::chain::check::check_alone;
-use crate::ledger::chain::directory::RegisterError;
 use crate::ledger::hash::TxId;
 use crate::ledger::pow::uint::U256;
 use crate::time::Timestamp;
@@ -49,8 +49,8 @@ impl TxRating {
 pub struct Mempool {
     txs: BTreeMap<TxId, Pending>,
     by_rating: BTreeSet<(TxRating, TxId)>,
-    /// The pending operation on each handle.
-    operations: BTreeMap<Handle, TxId>,
+    /// The pending operation on each name.
+    operations: BTreeMap<Name, TxId>,
     bytes: usize,
     /// The rating of what was evicted last, and when.
     floor: (TxRating, Timestamp),
@@ -60,7 +60,7 @@ pub struct Mempool {
 struct Pending {
     tx: Tx,
     rating: TxRating,
-    handle: Option<Handle>,
+    name: Option<Name>,
 }
 
 impl Mempool {
@@ -85,15 +85,15 @@ impl Mempool {
         tx: Tx,
         ledger: &mut Ledger,
     ) -> Result<(), MempoolError> {
-        let handle = self.judge(now, &tx, ledger)?;
+        let name = self.judge(now, &tx, ledger)?;
         let rating = TxRating::of(&tx);
         self.make_room(now, rating, tx.as_bytes().len())?;
         self.bytes = self.bytes.saturating_add(tx.as_bytes().len());
         self.by_rating.insert((rating, tx.id()));
-        if let Some(handle) = handle {
-            self.operations.insert(handle, tx.id());
+        if let Some(name) = name {
+            self.operations.insert(name, tx.id());
         }
-        self.txs.insert(tx.id(), Pending { tx, rating, handle });
+        self.txs.insert(tx.id(), Pending { tx, rating, name });
         Ok(())
     }
 
@@ -157,13 +157,13 @@ impl Mempool {
         self.bytes
     }
 
-    /// Whether a transaction may come in, and the handle that it operates on.
+    /// Whether a transaction may come in, and the name that it operates on.
     fn judge(
         &self,
         now: Timestamp,
         tx: &Tx,
         ledger: &mut Ledger,
-    ) -> Result<Option<Handle>, MempoolError> {
+    ) -> Result<Option<Name>, MempoolError> {
         let time = u32::try_from(now.as_secs()).unwrap_or(u32::MAX);
         let (before, payload) = check_alone(ledger.params(), tx, time);
         before?;
@@ -180,10 +180,10 @@ impl Mempool {
             .directory()
             .judge(&register, &tx.author(), height)
             .map_err(|error: RegisterError| TxError::from(error))?;
-        if self.operations.contains_key(&register.handle) {
+        if self.operations.contains_key(&register.name) {
             return Err(MempoolError::Busy);
         }
-        Ok(Some(register.handle))
+        Ok(Some(register.name))
     }
 
     /// Whether there is room, or could be by evicting what is rated lower.
@@ -221,8 +221,8 @@ impl Mempool {
         if let Some(pending) = self.txs.remove(id) {
             self.bytes = self.bytes.saturating_sub(pending.tx.as_bytes().len());
             self.by_rating.remove(&(pending.rating, *id));
-            if let Some(handle) = pending.handle {
-                self.operations.remove(&handle);
+            if let Some(name) = pending.name {
+                self.operations.remove(&name);
             }
         }
     }
@@ -244,7 +244,7 @@ pub enum MempoolError {
     /// There is no room for so little work.
     #[error("there is no room for so little work")]
     Underrated,
-    /// Another operation on the handle waits.
-    #[error("another operation on the handle waits")]
+    /// Another operation on the name waits.
+    #[error("another operation on the name waits")]
     Busy,
 }

@@ -10,7 +10,7 @@ use crate::ledger::block::seal::Seal;
 use crate::ledger::block::tx::Tx;
 use crate::ledger::chain::Ledger;
 use crate::ledger::hash::BlockId;
-use crate::ledger::hash::Keccak;
+use crate::ledger::hash::Keccak256;
 use crate::ledger::pow::ChainWork;
 use crate::ledger::pow::Target;
 use crate::ledger::tree::merkle;
@@ -59,11 +59,11 @@ impl Template {
             u32::try_from(txs.len().saturating_add(1)).map_err(|_| TemplateError::End)?;
         let extra = tag.iter().copied().take(TAG_MAX).collect();
         let seal = Seal { height, tx_count, directory_root, extra };
-        let leaves: Vec<[u8; 32]> = core::iter::once(merkle::leaf::<Keccak>(&seal.encode()))
-            .chain(txs.iter().map(|tx| merkle::leaf::<Keccak>(&tx.entry())))
+        let leaves: Vec<[u8; 32]> = core::iter::once(merkle::leaf::<Keccak256>(&seal.encode()))
+            .chain(txs.iter().map(|tx| merkle::leaf::<Keccak256>(&tx.entry())))
             .collect();
-        let path = Path::new::<Keccak>(&leaves, 0).ok_or(TemplateError::End)?;
-        let tx_root = merkle::root::<Keccak>(&leaves);
+        let path = Path::new::<Keccak256>(&leaves, 0).ok_or(TemplateError::End)?;
+        let tx_root = merkle::root::<Keccak256>(&leaves);
         Ok(Self { header: Header { tx_root, ..header }, target, seal, txs, path })
     }
 
@@ -88,7 +88,7 @@ const TAG_MAX: usize = Seal::EXTRA_MAX - 8;
 
 /// A search for the nonce of a template, in steps of whatever length: no clock, no thread.
 #[derive(Clone, Debug)]
-pub struct Miner {
+pub struct BlockMiner {
     template: Template,
     tag: Vec<u8>,
     /// The nonce to try next; nothing when all were tried with this Seal.
@@ -98,7 +98,7 @@ pub struct Miner {
     hashes: u64,
 }
 
-impl Miner {
+impl BlockMiner {
     /// A search that has tried nothing.
     pub fn new(template: Template) -> Self {
         let tag = template.seal.extra.clone();
@@ -116,7 +116,7 @@ impl Miner {
             self.hashes = self.hashes.saturating_add(1);
             self.template.header.nonce = nonce;
             let header = &self.template.header;
-            if self.template.target.is_met_by(&header.id::<Keccak>()) {
+            if self.template.target.is_met_by(&header.id::<Keccak256>()) {
                 let bytes = assemble(header, &self.template.seal, &self.template.txs);
                 return Block::decode(bytes).ok();
             }
@@ -138,8 +138,8 @@ impl Miner {
         self.rounds = self.rounds.wrapping_add(1);
         let Self { template, tag, rounds, .. } = self;
         template.seal.extra = [tag.as_slice(), &rounds.to_le_bytes()].concat();
-        let leaf = merkle::leaf::<Keccak>(&template.seal.encode());
-        if let Some(root) = template.path.root::<Keccak>(leaf) {
+        let leaf = merkle::leaf::<Keccak256>(&template.seal.encode());
+        if let Some(root) = template.path.root::<Keccak256>(leaf) {
             template.header.tx_root = root;
         }
         0
@@ -175,7 +175,7 @@ mod tests {
         let now = params.genesis_header().timestamp();
         let mut ledger = Ledger::new(params).unwrap();
         let template = Template::new(now, &ledger, [], b"me").unwrap();
-        let mut miner = Miner::new(template);
+        let mut miner = BlockMiner::new(template);
         // The last nonces may fit by themselves; then there was no next round to see.
         miner.skip_to(u32::MAX);
         let block = core::iter::from_fn(|| miner.search(1)).next();
@@ -198,7 +198,7 @@ mod tests {
         let params = Params::main();
         let now = params.genesis_header().timestamp();
         let ledger = Ledger::new(params).unwrap();
-        let mut miner = Miner::new(Template::new(now, &ledger, [], &[7; 99]).unwrap());
+        let mut miner = BlockMiner::new(Template::new(now, &ledger, [], &[7; 99]).unwrap());
         assert_eq!(miner.template().seal.extra, [7; TAG_MAX]);
         assert!(miner.search(50).is_none());
         assert_eq!(miner.hashes(), 50);

@@ -14,7 +14,7 @@ use crate::ledger::block::seal::Seal;
 use crate::ledger::block::tx::Kind;
 use crate::ledger::hash::BlockId;
 use crate::ledger::hash::ChainTag;
-use crate::ledger::hash::Keccak;
+use crate::ledger::hash::Keccak256;
 use crate::ledger::hash::TxId;
 use crate::ledger::pow::Bits;
 use crate::ledger::pow::Target;
@@ -161,7 +161,7 @@ impl Params {
         let bits = Bits::new(start.bits);
         let (seal, header) = start.block();
         let genesis = block::assemble(&header, &seal, &[]);
-        let id = header.id::<Keccak>();
+        let id = header.id::<Keccak256>();
         let rules = HeaderRules {
             version: Some(1),
             limit: bits.target().unwrap_or(Target::EASIEST),
@@ -237,7 +237,7 @@ impl Start {
         let header = Header {
             version: 1,
             parent: BlockId::NONE,
-            tx_root: merkle::leaf::<Keccak>(&seal.encode()),
+            tx_root: merkle::leaf::<Keccak256>(&seal.encode()),
             time: self.time,
             bits: Bits::new(self.bits),
             nonce: self.nonce,
@@ -283,7 +283,7 @@ mod tests {
         for (start, expected) in [(main, MAIN_NONCE), (test, TEST_NONCE)] {
             let (_, mut header) = start.block();
             let target = header.bits.target().unwrap();
-            while !target.is_met_by(&header.id::<Keccak>()) {
+            while !target.is_met_by(&header.id::<Keccak256>()) {
                 header.nonce += 1;
             }
             assert_eq!(header.nonce, expected);
@@ -295,7 +295,7 @@ mod tests {
         let test = Start { tag: b"whisper test", time: START, bits: 0x1f00_ffff, nonce: 0 };
         let (_, mut header) = test.block();
         let target = header.bits.target().unwrap();
-        while !target.is_met_by(&header.id::<Keccak>()) {
+        while !target.is_met_by(&header.id::<Keccak256>()) {
             header.nonce += 1;
         }
         assert_eq!(header.nonce, TEST_NONCE);

@@ -13,7 +13,7 @@ use crate::ledger::block::header::Header;
 use crate::ledger::block::header::HeaderError;
 use crate::ledger::chain::Ledger;
 use crate::ledger::hash::BlockId;
-use crate::ledger::hash::Keccak;
+use crate::ledger::hash::Keccak256;
 use crate::ledger::headers::BatchError;
 use crate::ledger::headers::HeaderChain;
 use crate::ledger::headers::HeaderUpdate;
@@ -24,13 +24,13 @@ use crate::time::Timestamp;
 
 /// What follows headers.
 pub(super) trait Follow {
-    fn headers(&self) -> &HeaderChain<Keccak>;
+    fn headers(&self) -> &HeaderChain<Keccak256>;
     fn accept(&mut self, now: Timestamp, headers: &[Header]) -> Result<HeaderUpdate, BatchError>;
-    fn permit(&mut self, scan: &Scan<Keccak>) -> bool;
+    fn permit(&mut self, scan: &Scan<Keccak256>) -> bool;
 }
 
 impl Follow for Ledger {
-    fn headers(&self) -> &HeaderChain<Keccak> {
+    fn headers(&self) -> &HeaderChain<Keccak256> {
         self.headers()
     }
 
@@ -38,13 +38,13 @@ impl Follow for Ledger {
         self.accept_headers(now, headers)
     }
 
-    fn permit(&mut self, scan: &Scan<Keccak>) -> bool {
+    fn permit(&mut self, scan: &Scan<Keccak256>) -> bool {
         self.permit(scan)
     }
 }
 
 impl Follow for LightClient {
-    fn headers(&self) -> &HeaderChain<Keccak> {
+    fn headers(&self) -> &HeaderChain<Keccak256> {
         self.headers()
     }
 
@@ -52,7 +52,7 @@ impl Follow for LightClient {
         self.accept(now, headers)
     }
 
-    fn permit(&mut self, scan: &Scan<Keccak>) -> bool {
+    fn permit(&mut self, scan: &Scan<Keccak256>) -> bool {
         self.permit(scan)
     }
 }
@@ -110,7 +110,7 @@ pub(super) fn take<C: Follow>(links: &mut Links, chain: &mut C, peer: PeerId, he
         }
     }
     if is_full || again {
-        let newest = headers.last().map(Header::id::<Keccak>);
+        let newest = headers.last().map(Header::id::<Keccak256>);
         let locator = newest.filter(|_| is_full).map(|id| [id].into());
         request(links, peer, locator.unwrap_or_else(|| chain.headers().locator()));
     }
@@ -132,7 +132,7 @@ fn note(
     headers: &[Header],
     update: &HeaderUpdate,
 ) {
-    let shown = headers.last().and_then(|last| chain.headers().get(&last.id::<Keccak>()));
+    let shown = headers.last().and_then(|last| chain.headers().get(&last.id::<Keccak256>()));
     let Some(entry) = shown else { return };
     links.note_work(peer, entry.work, entry.height);
     if let Some(own) = links.get_mut(peer).filter(|_| update.added > 0) {
@@ -181,7 +181,7 @@ fn go_on<C: Follow>(
     links: &mut Links,
     chain: &mut C,
     peer: PeerId,
-    mut scan: Scan<Keccak>,
+    mut scan: Scan<Keccak256>,
     headers: &[Header],
 ) {
     let now = links.now();

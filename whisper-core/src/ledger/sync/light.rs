@@ -211,9 +211,7 @@ impl LightNode {
             (Question::Tx(_, id), Proof::Tx(proof)) if proof.tx.id() == *id => {
                 self.client.check_tx(proof)
             }
-            (Question::Handle(_, handle), Proof::Handle(proof)) => {
-                self.client.check_handle(proof, handle)
-            }
+            (Question::Name(_, name), Proof::Name(proof)) => self.client.check_name(proof, name),
             _ => Err(ProofError::Path),
         }
     }

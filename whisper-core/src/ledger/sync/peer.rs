@@ -8,7 +8,7 @@ use core::time::Duration;
 use super::wire::ITEMS_MAX;
 use super::wire::Question;
 use crate::ledger::hash::BlockId;
-use crate::ledger::hash::Keccak;
+use crate::ledger::hash::Keccak256;
 use crate::ledger::hash::TxId;
 use crate::ledger::headers::Scan;
 use crate::ledger::pow::ChainWork;
@@ -47,7 +47,7 @@ pub(super) struct Peer {
     pub(super) again: bool,
     /// Not to be asked for headers before then: its branch had less work.
     pub(super) rests: Timestamp,
-    pub(super) scan: Option<Scan<Keccak>>,
+    pub(super) scan: Option<Scan<Keccak256>>,
     /// Blocks that it was asked for, and until when each must have come.
     pub(super) blocks: BTreeMap<BlockId, Timestamp>,
     /// Transactions that it was asked for, and until when each must have come.

@@ -54,8 +54,8 @@ impl<A: Archive> LedgerNode<A> {
             Question::Tx(block, id) => {
                 self.ledger.prove_tx(block, id, &self.archive).map(Proof::Tx)
             }
-            Question::Handle(block, handle) => {
-                self.ledger.prove_handle(block, handle, &self.archive).map(Proof::Handle)
+            Question::Name(block, name) => {
+                self.ledger.prove_name(block, name, &self.archive).map(Proof::Name)
             }
         }
     }

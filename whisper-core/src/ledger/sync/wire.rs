@@ -2,15 +2,14 @@
 
 use alloc::vec::Vec;
 
-use crate::ledger::block::handle::Handle;
 use crate::ledger::block::header::Header;
+use crate::ledger::block::name::Name;
 use crate::ledger::hash::BlockId;
 use crate::ledger::hash::TxId;
+use crate::ledger::headers::LOCATOR_MAX;
 use crate::ledger::pow::ChainWork;
 use crate::ledger::read::Fields;
 
-/// The most names in a locator.
-pub(in crate::ledger) const LOCATOR_MAX: usize = 32;
 /// The most headers in a message.
 pub(in crate::ledger) const HEADERS_MAX: usize = 2_000;
 /// The most blocks in a request.
@@ -25,9 +24,9 @@ pub(in crate::ledger) const TXS_MAX: usize = 64;
 pub enum Message {
     /// Code 0, first and once: which chain, and how far.
     Status(Status),
-    /// Code 10: asks for the headers after the first of these names that is on the chain.
+    /// Code 10: asks for the headers after the first of these ids that is on the chain.
     GetHeaders {
-        /// Names from the tip downwards.
+        /// Ids from the tip downwards.
         locator: Vec<BlockId>,
         /// The last header that is wanted; [`BlockId::NONE`] for as many as fit.
         stop: BlockId,
@@ -102,15 +101,15 @@ impl Item {
 pub enum Question {
     /// That the transaction stands in the block.
     Tx(BlockId, TxId),
-    /// What stands under the handle after the block.
-    Handle(BlockId, Handle),
+    /// What stands under the name after the block.
+    Name(BlockId, Name),
 }
 
 impl Question {
     /// The block to prove from.
     pub const fn block(&self) -> BlockId {
         match self {
-            Self::Tx(block, _) | Self::Handle(block, _) => *block,
+            Self::Tx(block, _) | Self::Name(block, _) => *block,
         }
     }
 }
@@ -174,10 +173,10 @@ impl Message {
                         bytes.push(1);
                         bytes.extend(id.as_bytes());
                     }
-                    Question::Handle(_, handle) => {
+                    Question::Name(_, name) => {
                         bytes.push(2);
-                        write_count::<1>(handle.as_bytes().len(), &mut bytes);
-                        bytes.extend(handle.as_bytes());
+                        write_count::<1>(name.as_bytes().len(), &mut bytes);
+                        bytes.extend(name.as_bytes());
                     }
                 }
             }
@@ -254,8 +253,8 @@ fn read_question(fields: &mut Fields<'_>) -> Option<Question> {
         1 => Some(Question::Tx(block, TxId::new(fields.array()?))),
         2 => {
             let len = fields.u8()?;
-            let handle = Handle::from_bytes(fields.bytes(len.into())?).ok()?;
-            Some(Question::Handle(block, handle))
+            let name = Name::from_bytes(fields.bytes(len.into())?).ok()?;
+            Some(Question::Name(block, name))
         }
         _ => None,
     }
@@ -300,7 +299,7 @@ mod tests {
         let get = (vec(id(), 0..=LOCATOR_MAX), id());
         let header =
             vec(any::<u8>(), 80).prop_map(|bytes| Header::decode(bytes[..].first_chunk().unwrap()));
-        let handle = "[a-z0-9]{3,32}".prop_map(|text| text.parse::<Handle>().unwrap());
+        let name = "[a-z0-9]{3,32}".prop_map(|text| text.parse::<Name>().unwrap());
         prop_oneof![
             status,
             get.prop_map(|(locator, stop)| Message::GetHeaders { locator, stop }),
@@ -310,7 +309,7 @@ mod tests {
             vec(item(), 0..99).prop_map(Message::Inv),
             vec(any::<[u8; 32]>().prop_map(TxId::new), 0..=TXS_MAX).prop_map(Message::GetTxs),
             vec(any::<u8>(), 0..99).prop_map(Message::Tx),
-            (id(), handle).prop_map(|(id, handle)| Message::GetProof(Question::Handle(id, handle))),
+            (id(), name).prop_map(|(id, name)| Message::GetProof(Question::Name(id, name))),
             (id(), any::<[u8; 32]>())
                 .prop_map(|(id, tx)| Message::GetProof(Question::Tx(id, TxId::new(tx)))),
             vec(any::<u8>(), 0..99).prop_map(Message::Proof),

@@ -145,7 +145,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::ledger::hash::Keccak;
+    use crate::ledger::hash::Keccak256;
 
     /// RFC 9162, 2.1.1, to the letter.
     fn recursive(leaves: &[[u8; 32]]) -> [u8; 32] {
@@ -153,17 +153,17 @@ mod tests {
             return *only;
         }
         let (left, right) = leaves.split_at(leaves.len().next_power_of_two() / 2);
-        node::<Keccak>(&recursive(left), &recursive(right))
+        node::<Keccak256>(&recursive(left), &recursive(right))
     }
 
     fn leaves(count: usize) -> Vec<[u8; 32]> {
-        (0..count).map(|at| leaf::<Keccak>(&at.to_le_bytes())).collect()
+        (0..count).map(|at| leaf::<Keccak256>(&at.to_le_bytes())).collect()
     }
 
     #[test]
     fn levels_give_the_recursive_root() {
         for count in 1..70 {
-            assert_eq!(root::<Keccak>(&leaves(count)), recursive(&leaves(count)), "{count}");
+            assert_eq!(root::<Keccak256>(&leaves(count)), recursive(&leaves(count)), "{count}");
         }
     }
 
@@ -171,22 +171,22 @@ mod tests {
     fn every_leaf_has_a_path_and_no_other_passes() {
         for count in 1..40 {
             let leaves = leaves(count);
-            let root = root::<Keccak>(&leaves);
+            let root = root::<Keccak256>(&leaves);
             for (at, leaf) in leaves.iter().enumerate() {
-                let path = Path::new::<Keccak>(&leaves, at as u32).unwrap();
-                assert_eq!(path.root::<Keccak>(*leaf), Some(root));
+                let path = Path::new::<Keccak256>(&leaves, at as u32).unwrap();
+                assert_eq!(path.root::<Keccak256>(*leaf), Some(root));
                 let mut bytes = Vec::new();
                 path.encode_into(&mut bytes);
                 let mut fields = Fields::new(&bytes);
                 assert_eq!(Path::read(&mut fields), Some(path.clone()));
                 assert!(fields.is_empty());
                 for (other, wrong) in leaves.iter().enumerate().filter(|(other, _)| *other != at) {
-                    assert_ne!(path.root::<Keccak>(*wrong), Some(root), "{other} of {count}");
+                    assert_ne!(path.root::<Keccak256>(*wrong), Some(root), "{other} of {count}");
                 }
                 let short = Path { hashes: path.hashes.iter().skip(1).copied().collect(), ..path };
-                assert!(count == 1 || short.root::<Keccak>(*leaf) != Some(root));
+                assert!(count == 1 || short.root::<Keccak256>(*leaf) != Some(root));
             }
-            assert_eq!(Path::new::<Keccak>(&leaves, count as u32), None);
+            assert_eq!(Path::new::<Keccak256>(&leaves, count as u32), None);
         }
     }
 
@@ -197,7 +197,7 @@ mod tests {
             let list = leaves(count);
             let mut mutated = list.clone();
             mutated.extend_from_within(count.saturating_sub(tail)..);
-            prop_assert_ne!(root::<Keccak>(&list), root::<Keccak>(&mutated));
+            prop_assert_ne!(root::<Keccak256>(&list), root::<Keccak256>(&mutated));
         }
     }
 }

@@ -12,7 +12,7 @@ pub use proof::SmtProof;
 pub(in crate::ledger) use proof::end_of;
 
 use super::merkle;
-use crate::ledger::hash::Keccak;
+use crate::ledger::hash::Keccak256;
 use crate::ledger::hash::keccak;
 
 /// The hash of a subtree that holds nothing.
@@ -138,7 +138,7 @@ impl<V> Node<V> {
     }
 
     fn inner(left: Link<V>, right: Link<V>) -> Self {
-        let hash = merkle::node::<Keccak>(&hash_of(left.as_ref()), &hash_of(right.as_ref()));
+        let hash = merkle::node::<Keccak256>(&hash_of(left.as_ref()), &hash_of(right.as_ref()));
         Self::Inner { left, right, hash }
     }
 }

@@ -8,7 +8,7 @@ use whisper_core::ledger::BlockId;
 use whisper_core::ledger::Entry;
 use whisper_core::ledger::HeaderAnchor;
 use whisper_core::ledger::HeaderChain;
-use whisper_core::ledger::Keccak;
+use whisper_core::ledger::Keccak256;
 use whisper_core::ledger::Proof;
 use whisper_core::ledger::Proven;
 use whisper_core::ledger::Question;
@@ -107,7 +107,7 @@ impl LightEngine {
     /// The newest anchor that is deep enough, or the one that the chain began at.
     pub(super) fn anchor(&mut self) -> Option<HeaderAnchor> {
         let headers = self.headers();
-        let height = headers.tip().height.checked_sub(HeaderChain::<Keccak>::DEPTH_MAX);
+        let height = headers.tip().height.checked_sub(HeaderChain::<Keccak256>::DEPTH_MAX);
         let oldest = height.and_then(|height| height.checked_sub(SPAN));
         let is_held = oldest.is_some_and(|oldest| oldest >= headers.base());
         let anchor = height.filter(|_| is_held).and_then(|height| headers.anchor_at(height));

@@ -13,13 +13,13 @@ use rand_core::Rng;
 use rand_core::SeedableRng;
 use whisper_core::identity::Identity;
 use whisper_core::ledger::Block;
+use whisper_core::ledger::BlockMiner;
+use whisper_core::ledger::BoardPost;
 use whisper_core::ledger::Ledger;
-use whisper_core::ledger::Miner;
 use whisper_core::ledger::NextKey;
 use whisper_core::ledger::Nothing;
 use whisper_core::ledger::Operation;
 use whisper_core::ledger::Payload;
-use whisper_core::ledger::Post;
 use whisper_core::ledger::Register;
 use whisper_core::ledger::Template;
 use whisper_core::ledger::Tx;
@@ -61,10 +61,10 @@ fn next_block(ledger: &Ledger, dice: &mut Dice) -> Block<Unchecked> {
     let time = ledger.tip().header.timestamp().saturating_add(Duration::from_secs(30));
     let author = Identity::generate(dice);
     let text = dice.next_u64().to_string();
-    let handle = format!("h-{}", dice.next_u64()).parse().unwrap();
-    let register = Register { operation: Operation::Claim, seq: 0, next: NextKey::NONE, handle };
+    let name = format!("h-{}", dice.next_u64()).parse().unwrap();
+    let register = Register { operation: Operation::Claim, seq: 0, next: NextKey::NONE, name };
     let payloads = [
-        Payload::Post(Post { topic: Topic::default(), parent: None, text: &text }),
+        Payload::Post(BoardPost { topic: Topic::default(), parent: None, text: &text }),
         Payload::Register(register),
     ];
     let expiry = time.saturating_add(Duration::from_secs(3_600));
@@ -77,7 +77,7 @@ fn next_block(ledger: &Ledger, dice: &mut Dice) -> Block<Unchecked> {
         })
         .collect();
     let template = Template::new(time, ledger, txs, &dice.next_u64().to_le_bytes()).unwrap();
-    Miner::new(template).search(u64::MAX).unwrap()
+    BlockMiner::new(template).search(u64::MAX).unwrap()
 }
 
 /// Adds a block and writes what follows from it.

@@ -28,7 +28,7 @@ fn signed(payload: &Payload<'_>) -> Tx {
 }
 
 fn post(text: &str) -> Payload<'_> {
-    Payload::Post(Post { topic: Topic::new([1, 2, 3, 4]), parent: None, text })
+    Payload::Post(BoardPost { topic: Topic::new([1, 2, 3, 4]), parent: None, text })
 }
 
 #[test]
@@ -37,9 +37,10 @@ fn what_is_signed_reads_back() {
         operation: Operation::Claim,
         seq: 0,
         next: NextKey::NONE,
-        handle: "alice".parse().unwrap(),
+        name: "alice".parse().unwrap(),
     };
-    let answer = Post { topic: Topic::default(), parent: Some(TxId::new([7; 32])), text: "ä" };
+    let answer =
+        BoardPost { topic: Topic::default(), parent: Some(TxId::new([7; 32])), text: "ä" };
     let anchor = Anchor { count: 1, root: [9; 32] };
     let payloads = [
         post("hello"),
@@ -59,9 +60,9 @@ fn what_is_signed_reads_back() {
 
 #[test]
 fn a_draft_refuses_what_no_block_could_hold() {
-    let long = "x".repeat(Post::TEXT_MAX + 1);
+    let long = "x".repeat(BoardPost::TEXT_MAX + 1);
     assert_eq!(draft(&post("")).unwrap_err(), TxError::PostShort);
-    let answer = Post { topic: Topic::default(), parent: Some(TxId::new([7; 32])), text: "" };
+    let answer = BoardPost { topic: Topic::default(), parent: Some(TxId::new([7; 32])), text: "" };
     assert_eq!(draft(&Payload::Post(answer)).unwrap_err(), TxError::PostEmpty);
     assert_eq!(draft(&post(&long)).unwrap_err(), TxError::PostLong);
     let nothing = Payload::Anchor(Anchor { count: 0, root: [0; 32] });
@@ -109,7 +110,7 @@ proptest! {
     fn any_text_reads_back(text in "\\PC{1,200}", parent: Option<[u8; 32]>) {
         let text: String = text;
         let parent = parent.map(TxId::new);
-        let payload = Payload::Post(Post { topic: Topic::default(), parent, text: &text });
+        let payload = Payload::Post(BoardPost { topic: Topic::default(), parent, text: &text });
         let tx = signed(&payload);
         prop_assert_eq!(tx.payload(), Ok(payload));
     }

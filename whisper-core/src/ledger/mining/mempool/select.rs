@@ -14,20 +14,20 @@ use crate::ledger::hash::TxId;
 
 /// So that nobody fills a block alone.
 const PER_AUTHOR: usize = 4;
-/// A day: how old an author's handle must be for the reserved half.
-const HANDLE_AGE: u32 = 720;
+/// A day: how old an author's name must be for the reserved half.
+const NAME_AGE: u32 = 720;
 /// The consensus limit, which a block is not filled beyond.
 const REGISTERS: usize = 64;
 
 impl Mempool {
     /// The transactions for the next block, best rated first: at most four of one author, and half
-    /// of the bytes for those who have owned a handle for a day, as far as they have use for them.
+    /// of the bytes for those who have owned a name for a day, as far as they have use for them.
     pub fn select(&self, ledger: &Ledger) -> Vec<Tx> {
         let mut choice = Choice::default();
         let tip = ledger.tip().height;
         let is_old = |tx: &Tx| {
             let claimed = ledger.oldest_claim(&tx.author());
-            claimed.is_some_and(|height| height.saturating_add(HANDLE_AGE) <= tip)
+            claimed.is_some_and(|height| height.saturating_add(NAME_AGE) <= tip)
         };
         let room = BLOCK_MAX.saturating_sub(framed_len(core::iter::empty()));
         let owners = self.iter().map(|(tx, _)| tx).filter(|tx| is_old(tx));

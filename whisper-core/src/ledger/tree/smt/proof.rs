@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use super::EMPTY;
 use super::bit;
 use super::leaf_hash;
-use crate::ledger::hash::Keccak;
+use crate::ledger::hash::Keccak256;
 use crate::ledger::read::Fields;
 use crate::ledger::tree::merkle;
 
@@ -52,9 +52,9 @@ impl SmtProof {
         };
         for (depth, sibling) in self.siblings.iter().enumerate().rev() {
             hash = if bit(key, depth) {
-                merkle::node::<Keccak>(sibling, &hash)
+                merkle::node::<Keccak256>(sibling, &hash)
             } else {
-                merkle::node::<Keccak>(&hash, sibling)
+                merkle::node::<Keccak256>(&hash, sibling)
             };
         }
         hash == *root

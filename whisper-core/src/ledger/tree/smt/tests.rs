@@ -13,7 +13,7 @@ fn naive(items: &[([u8; 32], [u8; 32])], depth: usize) -> [u8; 32] {
         _ => {
             let (right, left): (Vec<_>, Vec<_>) =
                 items.iter().copied().partition(|(key, _)| bit(key, depth));
-            merkle::node::<Keccak>(&naive(&left, depth + 1), &naive(&right, depth + 1))
+            merkle::node::<Keccak256>(&naive(&left, depth + 1), &naive(&right, depth + 1))
         }
     }
 }

@@ -63,10 +63,10 @@ fun Engine.send(now: Instant, peer: PublicKey, payload: ByteArray): List<Output>
 @Throws(WhisperException::class)
 fun LightClient.accept(now: Instant, headers: ByteArray): Header = lent(headers) { accept(now, it) }
 
-/** Checks what stands under a handle. */
+/** Checks what stands under a name. */
 @Throws(WhisperException::class)
-fun LightClient.checkHandle(handle: String, proof: ByteArray): HandleAnswer =
-    lent(proof) { checkHandle(handle, it) }
+fun LightClient.checkName(name: String, proof: ByteArray): NameAnswer =
+    lent(proof) { checkName(name, it) }
 
 /** Checks that a transaction stands in the chain. */
 @Throws(WhisperException::class)
@@ -80,11 +80,11 @@ fun checkInclusion(entry: ByteArray, index: UInt, size: UInt, path: List<ByteArr
         lent(root) { checkInclusion(entryBuffer, index, size, path, it) }
     }
 
-/** Checks what stands under a handle: its record, or nothing, by a proof and the directory's root. */
+/** Checks what stands under a name: its record, or nothing, by a proof and the directory's root. */
 @Throws(WhisperException::class)
-fun checkDirectory(handle: String, record: ByteArray?, proof: ByteArray, root: ByteArray) =
+fun checkDirectory(name: String, record: ByteArray?, proof: ByteArray, root: ByteArray) =
     lent(proof) { proofBuffer ->
-        lent(root) { checkDirectory(handle, record, proofBuffer, it) }
+        lent(root) { checkDirectory(name, record, proofBuffer, it) }
     }
 
 /** Says something to somebody there is a conversation with, in UTF-8. */

@@ -54,7 +54,7 @@ class CancellationTest {
     }
 
     @Test
-    fun `whoever gives up looking up a handle leaves nothing behind`() = bounded {
+    fun `whoever gives up looking up a name leaves nothing behind`() = bounded {
         easyNode(ledger = true).use { node ->
             val ledger = node.followLedger(LedgerNetwork.REGTEST)
             easyNode(peers = listOf(node.address()!!), ledger = true).use { peer ->

@@ -130,7 +130,7 @@ private val alone: Map<String, suspend Alone.() -> Any?> = mapOf(
     "LightClient.accept" to { client.accept(now, ByteArray(0)) },
     "LightClient.tip" to { client.tip() },
     "LightClient.at" to { client.at(0u) },
-    "LightClient.check_handle" to { refused { client.checkHandle("alice", ByteArray(1)) } },
+    "LightClient.check_name" to { refused { client.checkName("alice", ByteArray(1)) } },
     "LightClient.check_transaction" to { refused { client.checkTransaction(ByteArray(1)) } },
     "check_inclusion" to { refused { checkInclusion(ByteArray(1), 0u, 1u, listOf(), ByteArray(32)) } },
     "check_directory" to { refused { checkDirectory("alice", null, ByteArray(1), ByteArray(32)) } },

@@ -183,7 +183,7 @@ class OddInputTest {
         refusal<WhisperException.NotOpened> { key.decrypt(bytes) }
         refusal<WhisperException.NotOpened> { Identity.unseal(bytes, key) }
         refusal<WhisperException.Malformed> { LightClient(LedgerNetwork.MAIN).checkTransaction(bytes) }
-        refusal<WhisperException.Malformed> { LightClient(LedgerNetwork.MAIN).checkHandle("alice", bytes) }
+        refusal<WhisperException.Malformed> { LightClient(LedgerNetwork.MAIN).checkName("alice", bytes) }
         // All zero, it would be that of an empty directory.
         val root = ByteBuffer.allocateDirect(32).put(0, 1)
         refusal<WhisperException> { checkDirectory("alice", null, bytes, root) }

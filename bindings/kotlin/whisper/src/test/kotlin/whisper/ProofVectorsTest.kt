@@ -23,19 +23,19 @@ class ProofVectorsTest {
         val directories = cases.filter { it.text("kind") == "directory" }
         assertCount("directory proofs", directories.size, 9)
         for (case in directories) {
-            val handle = case.text("handle")
+            val name = case.text("handle")
             val record = case.textOrNull("record")?.let(::unhex)
             val proof = case.bytes("proof")
             val root = case.bytes("root")
-            checkDirectory(handle, record, proof, root)
+            checkDirectory(name, record, proof, root)
             for (at in proof.indices) {
                 // It cannot be read any more, or does not hold.
-                refusal<WhisperException> { checkDirectory(handle, record, proof.bent(at), root) }
+                refusal<WhisperException> { checkDirectory(name, record, proof.bent(at), root) }
             }
-            refusal<WhisperException.Unproven> { checkDirectory(handle, record, proof, root.bent(0)) }
+            refusal<WhisperException.Unproven> { checkDirectory(name, record, proof, root.bent(0)) }
             refusal<WhisperException.Unproven> { checkDirectory("other", record, proof, root) }
             for (at in record?.indices ?: IntRange.EMPTY) {
-                refusal<WhisperException> { checkDirectory(handle, record?.bent(at), proof, root) }
+                refusal<WhisperException> { checkDirectory(name, record?.bent(at), proof, root) }
             }
         }
     }
