@@ -302,9 +302,9 @@ impl NodeConfig {
         let listen = self.listen.as_ref().map(|text| {
             text.parse().map_err(|error| WhisperError::malformed("an IP address and a port", error))
         });
-        let mut protocols = vec![Protocol::Whisper];
+        let mut protocols = vec![Protocol::WHISPER];
         if self.ledger {
-            protocols.push(Protocol::Ledger);
+            protocols.push(net::ledger::PROTOCOL);
         }
         Ok(RlpxConfig { listen: listen.transpose()?, protocols, ..RlpxConfig::new(Arc::new(key)) })
     }

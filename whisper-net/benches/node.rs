@@ -172,7 +172,7 @@ impl Source {
         }
         let (min_rating, bloom) = (Rating::ZERO, None);
         let status = Status { min_rating, bloom, light: false, acknowledges: false };
-        source.transport.send(source.peer, Protocol::Whisper, code::STATUS, status.encode());
+        source.transport.send(source.peer, Protocol::WHISPER, code::STATUS, status.encode());
         source.ahead = status.encode().len();
         source
     }
@@ -182,7 +182,7 @@ impl Source {
             self.turn().await;
         }
         self.ahead += packet.len();
-        self.transport.send(self.peer, Protocol::Whisper, code::MESSAGES, packet);
+        self.transport.send(self.peer, Protocol::WHISPER, code::MESSAGES, packet);
     }
 
     async fn idle(&mut self) {

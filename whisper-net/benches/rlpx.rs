@@ -106,7 +106,7 @@ async fn throughput(per_packet: usize) {
         while ahead + payload.len() > AHEAD.max(payload.len()) {
             ahead -= alice.written().await;
         }
-        alice.transport.send(there, Protocol::Whisper, 1, payload.clone());
+        alice.transport.send(there, Protocol::WHISPER, 1, payload.clone());
         ahead += payload.len();
     }
     reader.await.expect("it reads");
@@ -123,13 +123,13 @@ async fn latency() {
     tokio::spawn(async move {
         loop {
             bob.received().await;
-            bob.transport.send(back, Protocol::Whisper, 1, echo.clone());
+            bob.transport.send(back, Protocol::WHISPER, 1, echo.clone());
         }
     });
     let mut times = Vec::with_capacity(ROUND_TRIPS);
     for _ in 0..ROUND_TRIPS {
         let start = Instant::now();
-        alice.transport.send(there, Protocol::Whisper, 1, payload.clone());
+        alice.transport.send(there, Protocol::WHISPER, 1, payload.clone());
         alice.received().await;
         times.push(start.elapsed());
     }

@@ -13,7 +13,7 @@ use whisper_core::peer::PeerId;
 
 use crate::gap::Next;
 use crate::gap::Tap;
-use crate::transport::Departure;
+use crate::transport::DisconnectReason;
 use crate::transport::PeerFacts;
 
 /// Something that happened around the node.
@@ -41,7 +41,7 @@ pub enum Event {
         /// Its number.
         peer: PeerId,
         /// How it ended.
-        how: Departure,
+        how: DisconnectReason,
     },
     /// This node's clock seems wrong: by the envelopes of most peers, it is off by this much. It is
     /// never corrected silently; set it.

@@ -32,6 +32,7 @@ use crate::entropy::Entropy;
 use crate::envelopes::Envelopes;
 use crate::events::Events;
 use crate::gap;
+use crate::handler::Handler;
 use crate::posting::Cancellations;
 use crate::posting::Delivery;
 use crate::posting::Desk;
@@ -42,6 +43,7 @@ use crate::posting::PostError;
 use crate::subscription::Subscription;
 use crate::transport::DialError;
 use crate::transport::PeerFacts;
+use crate::transport::Protocol;
 use crate::worker;
 use crate::worker::Queue;
 use crate::worker::Reader;
@@ -220,6 +222,23 @@ impl Handle {
         dial.unwrap_or(Err(DialError::Unsupported))
     }
 
+    /// Lets `handler` speak `protocol` over the node's connections: those that stand and whose
+    /// transport has offered the protocol, and those that are made from now on. It takes the place of
+    /// an earlier handler, whose peers are disconnected.
+    ///
+    /// # Errors
+    /// [`RegisterError`] if the protocol is the relay's, or the node has ended.
+    pub async fn register(
+        &self,
+        protocol: Protocol,
+        handler: impl Handler,
+    ) -> Result<(), RegisterError> {
+        if protocol == Protocol::WHISPER {
+            return Err(RegisterError::Reserved);
+        }
+        Ok(self.ask(move |driver| driver.register(protocol, Box::new(handler))).await?)
+    }
+
     /// Ends a connection and does not dial it again.
     ///
     /// # Errors
@@ -331,7 +350,7 @@ impl Handle {
     }
 
     /// The loop, without keeping it alive.
-    #[allow(dead_code, reason = "asked for by the ledger, which may be left out")]
+    #[cfg(feature = "ledger")]
     pub(crate) fn driver(&self) -> mpsc::WeakSender<Command> {
         self.0.commands.downgrade()
     }
@@ -401,6 +420,18 @@ pub struct Stats {
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("the node has shut down; start another")]
 pub struct Closed;
+
+/// Why a protocol cannot be registered.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RegisterError {
+    /// The relay speaks it.
+    #[error("the relay speaks this protocol: register one of another name")]
+    Reserved,
+    /// The node has ended.
+    #[error(transparent)]
+    Closed(#[from] Closed),
+}
 
 /// Why something cannot be done with a peer.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]

@@ -24,6 +24,7 @@
 //! | verify handles and posts on a phone, without the chain | [`ledger::LightLedger::serve`] on a node |
 //! | test without a network | [`memory::MemoryNetwork`], with faults from a seed |
 //! | see what whole networks do | [`sim::World`], in virtual time, with liars if you like |
+//! | speak a protocol of your own with peers | implement [`handler::Handler`], and [`Handle::register`] it |
 //! | carry packets another way | implement [`transport::Transport`] |
 //!
 //! ```
@@ -61,6 +62,7 @@
 #[doc = include_str!("../README.md")]
 struct Readme;
 
+pub mod handler;
 pub mod keyfile;
 #[cfg(feature = "ledger")]
 pub mod ledger;
@@ -101,6 +103,7 @@ pub use handle::Closed;
 pub use handle::DirectError;
 pub use handle::Handle;
 pub use handle::Peer;
+pub use handle::RegisterError;
 pub use handle::Stats;
 pub use handle::start;
 pub use posting::Delivery;

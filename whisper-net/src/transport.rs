@@ -63,6 +63,9 @@ pub trait Transport: Send + 'static {
         Err(DialError::Unsupported)
     }
 
+    /// Offers `protocol` on connections from now on. Those that stand keep what they have agreed on.
+    fn offer(&mut self, protocol: Protocol);
+
     /// Ends all connections and makes none, in neither direction, until told otherwise; then dials
     /// again at once. A wire that cannot do so goes on.
     fn set_suspended(&mut self, suspended: bool) {
@@ -89,12 +92,36 @@ pub const EVENTS_PER_POLL: usize = 256;
 /// What is spoken on a connection. Each protocol has message codes of its own, and none notices the
 /// others.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-#[non_exhaustive]
-pub enum Protocol {
+pub struct Protocol {
+    name: &'static str,
+    version: u64,
+    codes: u8,
+}
+
+impl Protocol {
     /// `shh/6`, codes 0 to 127: the relay's. Every connection speaks it.
-    Whisper,
-    /// `wledger/1`, codes 0 to 31: the ledger's.
-    Ledger,
+    pub const WHISPER: Self = Self::new("shh", 6, 128);
+
+    /// A protocol with `codes` message codes, counted from 0. Both ends must know the number: on a
+    /// connection the codes of several protocols follow each other in the order of their names.
+    pub const fn new(name: &'static str, version: u64, codes: u8) -> Self {
+        Self { name, version, codes }
+    }
+
+    /// The name, case-sensitive.
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// The version.
+    pub const fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// How many message codes it has.
+    pub const fn codes(&self) -> u8 {
+        self.codes
+    }
 }
 
 /// What a transport tells.
@@ -113,7 +140,7 @@ pub enum TransportEvent {
         /// Its number.
         peer: PeerId,
         /// How it ended.
-        how: Departure,
+        how: DisconnectReason,
     },
     /// A packet has come.
     Received {
@@ -167,7 +194,7 @@ impl PeerFacts {
             public_key: None,
             client: String::new(),
             trusted: false,
-            protocols: vec![Protocol::Whisper],
+            protocols: vec![Protocol::WHISPER],
         }
     }
 }
@@ -189,7 +216,7 @@ pub enum Goodbye {
 /// How a connection ended.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
-pub enum Departure {
+pub enum DisconnectReason {
     /// This node ended it.
     Local,
     /// The other end closed it.

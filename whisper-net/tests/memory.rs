@@ -10,8 +10,8 @@ use whisper_core::peer::PeerId;
 use whisper_net::memory::Faults;
 use whisper_net::memory::MemoryNetwork;
 use whisper_net::memory::MemoryTransport;
-use whisper_net::transport::Departure;
 use whisper_net::transport::DialError;
+use whisper_net::transport::DisconnectReason;
 use whisper_net::transport::Goodbye;
 use whisper_net::transport::Protocol;
 use whisper_net::transport::Transport;
@@ -54,7 +54,7 @@ impl Side {
         }
     }
 
-    async fn departed(&mut self) -> Departure {
+    async fn departed(&mut self) -> DisconnectReason {
         loop {
             if let TransportEvent::Disconnected { how, .. } = self.next().await {
                 return how;
@@ -83,7 +83,7 @@ async fn packets_arrive_whole_in_order_and_after_their_latency() {
     let (mut alice, _, mut bob, peer) = pair(&MemoryNetwork::with_faults(7, faults)).await;
     let start = Instant::now();
     for code in 0..100 {
-        bob.transport.send(peer, Protocol::Whisper, code, vec![code; 1_000]);
+        bob.transport.send(peer, Protocol::WHISPER, code, vec![code; 1_000]);
     }
     for code in 0..100 {
         assert_eq!(alice.received().await, (code, vec![code; 1_000]));
@@ -97,7 +97,7 @@ async fn a_socket_takes_no_more_than_its_buffer_ahead_of_the_reader() {
     let faults = Faults { buffer: 10_000, ..Faults::default() };
     let (mut alice, to_bob, mut bob, peer) = pair(&MemoryNetwork::with_faults(0, faults)).await;
     alice.transport.throttle(to_bob, Duration::from_secs(60));
-    (0..40).for_each(|code| bob.transport.send(peer, Protocol::Whisper, code, vec![0; 1_000]));
+    (0..40).for_each(|code| bob.transport.send(peer, Protocol::WHISPER, code, vec![0; 1_000]));
     let mut written = 0;
     while written < 10_000 {
         match bob.next().await {
@@ -116,7 +116,7 @@ async fn a_socket_takes_no_more_than_its_buffer_ahead_of_the_reader() {
 #[tokio::test(start_paused = true)]
 async fn what_was_sent_before_a_goodbye_arrives() {
     let (mut alice, _, mut bob, peer) = pair(&MemoryNetwork::new()).await;
-    (0..1_000).for_each(|_| bob.transport.send(peer, Protocol::Whisper, 1, vec![0; 1_000]));
+    (0..1_000).for_each(|_| bob.transport.send(peer, Protocol::WHISPER, 1, vec![0; 1_000]));
     poll_fn(|cx| {
         let mut events = Vec::new();
         let mut other = Vec::new();
@@ -130,7 +130,7 @@ async fn what_was_sent_before_a_goodbye_arrives() {
     for _ in 0..1_000 {
         assert_eq!(alice.received().await.0, 1);
     }
-    assert_eq!(alice.departed().await, Departure::Remote);
+    assert_eq!(alice.departed().await, DisconnectReason::Remote);
 }
 
 #[tokio::test(start_paused = true)]
@@ -138,9 +138,9 @@ async fn a_goodbye_is_told_once_at_each_end() {
     let (mut alice, to_bob, mut bob, to_alice) = pair(&MemoryNetwork::new()).await;
     bob.transport.disconnect(to_alice, Goodbye::Requested);
     bob.transport.disconnect(to_alice, Goodbye::Requested);
-    alice.transport.send(to_bob, Protocol::Whisper, 1, vec![1]);
-    assert_eq!(bob.departed().await, Departure::Local);
-    assert_eq!(alice.departed().await, Departure::Remote);
+    alice.transport.send(to_bob, Protocol::WHISPER, 1, vec![1]);
+    assert_eq!(bob.departed().await, DisconnectReason::Local);
+    assert_eq!(alice.departed().await, DisconnectReason::Remote);
     assert!(bob.is_idle(Duration::from_secs(100)).await);
     assert!(alice.is_idle(Duration::from_secs(100)).await);
 }
@@ -150,9 +150,9 @@ async fn a_lost_connection_is_dialled_again_under_a_new_number() {
     let faults = Faults { cut: 0.5, ..Faults::default() };
     let (mut alice, _, mut bob, mut peer) = pair(&MemoryNetwork::with_faults(3, faults)).await;
     for _ in 0..10 {
-        (0..64).for_each(|_| bob.transport.send(peer, Protocol::Whisper, 1, vec![1]));
-        assert_eq!(bob.departed().await, Departure::Broken);
-        assert_eq!(alice.departed().await, Departure::Broken);
+        (0..64).for_each(|_| bob.transport.send(peer, Protocol::WHISPER, 1, vec![1]));
+        assert_eq!(bob.departed().await, DisconnectReason::Broken);
+        assert_eq!(alice.departed().await, DisconnectReason::Broken);
         let again = bob.connected().await;
         assert!(again > peer);
         alice.connected().await;

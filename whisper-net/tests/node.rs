@@ -266,8 +266,8 @@ async fn b12_a_message_in_another_envelope_is_shown_once() {
     poll_fn(|cx| mallory.poll_events(cx, &mut events)).await;
     let Some(TransportEvent::Connected { peer, .. }) = events.first() else { panic!("{events:?}") };
     let status = Status { min_rating: rating(0.0), bloom: None, light: false, acknowledges: false };
-    mallory.send(*peer, Protocol::Whisper, code::STATUS, status.encode());
-    mallory.send(*peer, Protocol::Whisper, code::MESSAGES, packet);
+    mallory.send(*peer, Protocol::WHISPER, code::STATUS, status.encode());
+    mallory.send(*peer, Protocol::WHISPER, code::MESSAGES, packet);
     tokio::spawn(async move {
         loop {
             poll_fn(|cx| mallory.poll_events(cx, &mut events)).await;

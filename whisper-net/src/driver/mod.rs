@@ -1,6 +1,6 @@
 //! The loop: transport, timer and commands go into the relay engine, what it asks for is carried out.
 
-pub(crate) mod lodger;
+mod handlers;
 mod shell;
 mod suspicion;
 
@@ -21,8 +21,7 @@ use whisper_core::peer::PeerId;
 use whisper_core::pow::Rating;
 use whisper_core::topic::Bloom;
 
-use self::lodger::Lodging;
-use self::lodger::News;
+use self::handlers::Handlers;
 pub(crate) use self::shell::Shell;
 use self::suspicion::Suspicion;
 use crate::clock::Clock;
@@ -30,6 +29,7 @@ use crate::events::Event;
 use crate::gap::Feed;
 use crate::handle::Peer;
 use crate::handle::Stats;
+use crate::handler::PeerEvent;
 use crate::posting::Cancellations;
 use crate::posting::DeliveryState;
 use crate::posting::Order;
@@ -50,7 +50,7 @@ pub(crate) type Command = Box<dyn FnOnce(&mut Driver) + Send>;
 pub(crate) struct Driver {
     node: Node,
     shell: Shell,
-    ledger: Lodging,
+    handlers: Handlers,
     clock: Clock,
     commands: mpsc::Receiver<Command>,
     cancellations: Arc<Cancellations>,
@@ -86,7 +86,7 @@ impl Driver {
         Self {
             node,
             shell,
-            ledger: Lodging::default(),
+            handlers: Handlers::default(),
             clock,
             commands,
             cancellations,
@@ -143,7 +143,10 @@ impl Driver {
             Wake::Transport(_) => self.take_batch(),
             Wake::Desk(Some(ready)) => self.publish(ready),
             Wake::Desk(None) => self.shell.note_changed_outlook(),
-            Wake::Timer => self.feed(Input::Timeout),
+            Wake::Timer => {
+                self.feed(Input::Timeout);
+                self.time_out_handlers();
+            }
         }
         true
     }
@@ -175,29 +178,24 @@ impl Driver {
         match event {
             TransportEvent::Connected { peer, facts } => {
                 let (direction, trusted) = (facts.direction, facts.trusted);
-                let has_ledger = facts.protocols.contains(&Protocol::Ledger);
                 self.shell.connected(peer, facts);
                 self.feed(Input::Connected { peer, direction });
-                if has_ledger {
-                    self.tell_ledger(peer, News::Connected(peer));
-                }
+                self.tell_all(peer, &PeerEvent::Connected(peer));
                 if trusted {
                     // It has just connected.
                     let _ = self.set_trusted(peer, true);
                 }
             }
             TransportEvent::Disconnected { peer, how } => {
-                if self.shell.speaks(peer, Protocol::Ledger) {
-                    self.tell_ledger(peer, News::Disconnected(peer));
-                }
+                self.tell_all(peer, &PeerEvent::Disconnected(peer));
                 self.shell.disconnected(peer, how);
                 self.feed(Input::Disconnected(peer));
             }
             TransportEvent::Received { peer, protocol, code, payload } => {
                 self.shell.totals.packets_received += 1;
                 self.shell.totals.bytes_received += payload.len() as u64;
-                if protocol == Protocol::Ledger {
-                    return self.tell_ledger(peer, News::Received { peer, code, payload });
+                if protocol != Protocol::WHISPER {
+                    return self.tell(protocol, PeerEvent::Received { peer, code, payload });
                 }
                 if code != packet::code::MESSAGES {
                     // It may now take what it did not take before.
@@ -205,18 +203,12 @@ impl Driver {
                 }
                 self.feed(Input::Received { peer, code, payload: &payload });
             }
-            TransportEvent::Written { peer, protocol: Protocol::Ledger, bytes } => {
-                self.tell_ledger(peer, News::Written { peer, bytes });
-            }
-            TransportEvent::Written { peer, bytes, .. } => {
+            TransportEvent::Written { peer, protocol: Protocol::WHISPER, bytes } => {
                 self.feed(Input::Written { peer, bytes });
             }
-        }
-    }
-
-    fn tell_ledger(&mut self, peer: PeerId, news: News) {
-        if let Some(span) = self.ledger.tell(peer, news) {
-            self.shell.throttle(self.clock.now(), peer, span);
+            TransportEvent::Written { peer, protocol, bytes } => {
+                self.tell(protocol, PeerEvent::Written { peer, bytes });
+            }
         }
     }
 
@@ -249,9 +241,10 @@ impl Driver {
     /// Looks at the clock at least once a minute: it may have been set.
     fn until_next_timeout(&self) -> Duration {
         let now = self.clock.now();
-        let node = self.node.poll_timeout().map(|due| due.saturating_since(now));
+        let due = [self.node.poll_timeout(), self.handlers.poll_timeout()].into_iter().flatten();
+        let engines = due.min().map(|due| due.saturating_since(now));
         let drain = self.deadline.map(|deadline| deadline - Instant::now());
-        [node, drain].into_iter().flatten().min().unwrap_or(LONGEST_SLEEP).min(LONGEST_SLEEP)
+        [engines, drain].into_iter().flatten().min().unwrap_or(LONGEST_SLEEP).min(LONGEST_SLEEP)
     }
 
     /// Whether a shutdown was asked for, and all is sent or its time is over.

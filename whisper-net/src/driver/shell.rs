@@ -14,7 +14,7 @@ use whisper_core::time::Timestamp;
 use crate::events::Event;
 use crate::gap::Feed;
 use crate::posting::Desk;
-use crate::transport::Departure;
+use crate::transport::DisconnectReason;
 use crate::transport::Goodbye;
 use crate::transport::PeerFacts;
 use crate::transport::Protocol;
@@ -69,7 +69,7 @@ impl Shell {
     pub(super) fn carry_out(&mut self, now: Timestamp, output: Output) {
         match output {
             Output::Transmit { peer, code, payload } => {
-                self.send(peer, Protocol::Whisper, code, payload);
+                self.send(peer, Protocol::WHISPER, code, payload);
             }
             Output::Throttle(peer, until) => {
                 self.unread.insert(peer, until);
@@ -127,7 +127,7 @@ impl Shell {
         metrics::gauge!("whisper_peers").set(self.facts.len() as f64);
     }
 
-    pub(super) fn disconnected(&mut self, peer: PeerId, how: Departure) {
+    pub(super) fn disconnected(&mut self, peer: PeerId, how: DisconnectReason) {
         self.facts.remove(&peer);
         self.unread.remove(&peer);
         self.tell(&Event::Disconnected { peer, how });

@@ -7,6 +7,7 @@ use whisper_core::ledger;
 use whisper_core::ledger::Params;
 use whisper_core::ledger::sync::LedgerNode;
 
+use super::PROTOCOL;
 use super::engine::Engine;
 use super::fault::OpenError;
 use super::handle::Ledger;
@@ -87,7 +88,7 @@ impl OpenChain {
     }
 
     /// Runs the ledger on a node: over the connections of those transports that offer
-    /// [`Protocol::Ledger`](crate::transport::Protocol::Ledger). It ends with the node, or when the
+    /// [`PROTOCOL`]. It ends with the node, or when the
     /// last [`Ledger`] is dropped.
     ///
     /// # Errors
@@ -103,9 +104,9 @@ impl OpenChain {
             config.threads,
             foreman,
         );
-        let (lodger, news) = queue::channel();
+        let (handler, news) = queue::channel();
         task::start(engine, news, commands, node.driver());
-        node.ask(move |driver| driver.take_in_ledger(lodger)).await?;
+        node.ask(move |driver| driver.register(PROTOCOL, handler)).await?;
         Ok(Ledger::new(node.clone(), line, config))
     }
 }

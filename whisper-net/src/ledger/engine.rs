@@ -33,8 +33,8 @@ use super::store::Store;
 use super::task::Steps;
 use super::wishes::Wishes;
 use crate::clock::Clock;
-use crate::driver::lodger::Wish;
 use crate::gap::Feed;
+use crate::handler::PeerCommand;
 
 pub(super) struct Engine {
     node: LedgerNode<Store>,
@@ -197,7 +197,7 @@ impl Steps for Engine {
         [node, miners].into_iter().flatten().min().unwrap_or(Duration::MAX)
     }
 
-    fn take_wishes(&mut self) -> Vec<Wish> {
+    fn take_wishes(&mut self) -> Vec<PeerCommand> {
         self.wishes.take()
     }
 

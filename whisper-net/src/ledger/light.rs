@@ -30,6 +30,7 @@ pub use self::events::LightEvents;
 
 use self::engine::Answer;
 use self::engine::LightEngine;
+use super::PROTOCOL;
 use super::handle::LookUp;
 use super::line;
 use super::line::Line;
@@ -80,7 +81,7 @@ impl LightConfig {
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let network = MemoryNetwork::new();
-/// let both = [Protocol::Whisper, Protocol::Ledger];
+/// let both = [Protocol::WHISPER, ledger::PROTOCOL];
 /// let server = whisper_net::start(Config::new(network.transport_with("server", &both)))?;
 /// let chain = ledger::open(LedgerConfig::new(Params::regtest())).await?.serve(&server).await?;
 /// chain.mine().await?.found().await?;
@@ -112,7 +113,7 @@ struct Inner {
 
 impl LightLedger {
     /// Runs a light ledger on a node: over the connections of those transports that offer
-    /// [`Protocol::Ledger`](crate::transport::Protocol::Ledger). It ends with the node, or when the
+    /// [`PROTOCOL`]. It ends with the node, or when the
     /// last [`LightLedger`] is dropped. A node runs one ledger, light or not: the newer takes the
     /// older one's place.
     ///
@@ -127,10 +128,10 @@ impl LightLedger {
             None => LightClient::new(params.clone()).map_err(LightError::Network)?,
         };
         let (line, commands) = line::open();
-        let (lodger, news) = queue::channel();
+        let (handler, news) = queue::channel();
         let engine = LightEngine::new(LightNode::new(client), clock, anchor);
         task::start(engine, news, commands, node.driver());
-        node.ask(move |driver| driver.take_in_ledger(lodger)).await?;
+        node.ask(move |driver| driver.register(PROTOCOL, handler)).await?;
         let turns = Arc::new(Semaphore::new(LightNode::QUESTIONS_MAX));
         Ok(Self(Arc::new(Inner { _node: node.clone(), line, params, backlog, turns })))
     }

@@ -31,7 +31,7 @@
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let chain = ledger::open(LedgerConfig::new(Params::regtest())).await?;
-//! let protocols = [Protocol::Whisper, Protocol::Ledger];
+//! let protocols = [Protocol::WHISPER, ledger::PROTOCOL];
 //! let transport = MemoryNetwork::new().transport_with("alice", &protocols);
 //! let node = whisper_net::start(Config::new(transport))?;
 //! let ledger = chain.serve(&node).await?;
@@ -89,3 +89,9 @@ pub use light::QuestionError;
 pub use miner::Mining;
 pub use miner::MiningEnded;
 pub use miner::Progress;
+
+use crate::transport::Protocol;
+
+/// `wledger/1`, codes 0 to 31: what ledgers speak. Its name sorts after that of the relay's protocol,
+/// whose codes stay where they are.
+pub const PROTOCOL: Protocol = Protocol::new("wledger", 1, 32);

@@ -10,40 +10,51 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 use whisper_core::peer::PeerId;
+use whisper_core::time::Timestamp;
 
-use crate::driver::lodger::Lodger;
-use crate::driver::lodger::News;
+use crate::handler::Handler;
+use crate::handler::PeerCommand;
+use crate::handler::PeerEvent;
 
 /// The end that the engine reads.
 pub(super) struct Queue {
-    news: mpsc::UnboundedReceiver<News>,
+    events: mpsc::UnboundedReceiver<PeerEvent>,
     weights: Weights,
 }
 
-pub(super) fn channel() -> (Lodger, Queue) {
-    let (sender, news) = mpsc::unbounded_channel();
+/// The end that the loop of the node fills.
+pub(super) struct Intake {
+    events: mpsc::UnboundedSender<PeerEvent>,
+    weights: Weights,
+}
+
+pub(super) fn channel() -> (Box<Intake>, Queue) {
+    let (sender, events) = mpsc::unbounded_channel();
     let weights = Weights::default();
-    let queue = Queue { news, weights: weights.clone() };
-    let lodger: Lodger = Box::new(move |news| {
-        let full = weights.add(&news) > WEIGHT_MAX;
+    let intake = Intake { events: sender, weights: weights.clone() };
+    (Box::new(intake), Queue { events, weights })
+}
+
+impl Handler for Intake {
+    fn handle(&mut self, _now: Timestamp, event: PeerEvent) -> Vec<PeerCommand> {
+        let full = self.weights.add(&event).filter(|(_, weight)| *weight > WEIGHT_MAX);
         // If nobody reads, the runtime is going down.
-        let _ = sender.send(news);
-        full.then_some(PAUSE)
-    });
-    (lodger, queue)
+        let _ = self.events.send(event);
+        full.map(|(peer, _)| PeerCommand::Throttle(peer, PAUSE)).into_iter().collect()
+    }
 }
 
 impl Queue {
     /// Whether nothing waits to be read.
     pub(super) fn is_empty(&self) -> bool {
-        self.news.is_empty()
+        self.events.is_empty()
     }
 
-    /// Waits for news and takes some; none, if there will be no more. Safe to cancel.
-    pub(super) async fn next(&mut self) -> Vec<News> {
+    /// Waits for events and takes some; none, if there will be no more. Safe to cancel.
+    pub(super) async fn next(&mut self) -> Vec<PeerEvent> {
         let mut batch = Vec::new();
-        self.news.recv_many(&mut batch, BATCH).await;
-        batch.iter().for_each(|news| self.weights.take(news));
+        self.events.recv_many(&mut batch, BATCH).await;
+        batch.iter().for_each(|event| self.weights.take(event));
         batch
     }
 }
@@ -53,17 +64,17 @@ impl Queue {
 struct Weights(Arc<Mutex<BTreeMap<PeerId, usize>>>);
 
 impl Weights {
-    /// Adds news; what its peer's weigh now.
-    fn add(&self, news: &News) -> usize {
-        let Some((peer, weight)) = weight(news) else { return 0 };
+    /// Adds a packet; what those of its peer weigh now.
+    fn add(&self, event: &PeerEvent) -> Option<(PeerId, usize)> {
+        let (peer, weight) = weight(event)?;
         let mut all = self.lock();
         let own = all.entry(peer).or_default();
         *own = own.saturating_add(weight);
-        *own
+        Some((peer, *own))
     }
 
-    fn take(&self, news: &News) {
-        let Some((peer, weight)) = weight(news) else { return };
+    fn take(&self, event: &PeerEvent) {
+        let Some((peer, weight)) = weight(event) else { return };
         let mut all = self.lock();
         if let Some(own) = all.get_mut(&peer) {
             *own = own.saturating_sub(weight);
@@ -78,9 +89,9 @@ impl Weights {
     }
 }
 
-fn weight(news: &News) -> Option<(PeerId, usize)> {
-    match news {
-        News::Received { peer, payload, .. } => {
+fn weight(event: &PeerEvent) -> Option<(PeerId, usize)> {
+    match event {
+        PeerEvent::Received { peer, payload, .. } => {
             Some((*peer, payload.len().saturating_add(OVERHEAD)))
         }
         _ => None,
@@ -93,7 +104,7 @@ const OVERHEAD: usize = 128;
 const WEIGHT_MAX: usize = 4 << 20;
 /// How long a peer is left unread that has filled its part: a few blocks are checked meanwhile.
 const PAUSE: Duration = Duration::from_millis(200);
-/// News between two looks at what else is to be done.
+/// Events between two looks at what else is to be done.
 const BATCH: usize = 64;
 
 #[cfg(test)]
@@ -102,14 +113,17 @@ mod tests {
 
     #[tokio::test]
     async fn who_sends_more_than_is_read_is_left_unread_and_nobody_else() {
-        let (mut lodger, mut queue) = channel();
+        let (mut intake, mut queue) = channel();
         let [busy, quiet] = [1, 2].map(PeerId::new);
-        let mut packet =
-            |peer, bytes| lodger(News::Received { peer, code: 13, payload: vec![0; bytes] });
-        let fills = (0..40).position(|_| packet(busy, 200_000).is_some());
+        let mut packet = |peer, bytes| {
+            let payload = vec![0; bytes];
+            intake.handle(Timestamp::from_secs(0), PeerEvent::Received { peer, code: 13, payload })
+        };
+        let fills =
+            (0..40).position(|_| packet(busy, 200_000) == [PeerCommand::Throttle(busy, PAUSE)]);
         assert_eq!(fills, Some(20));
-        assert_eq!(packet(quiet, 10), None);
+        assert_eq!(packet(quiet, 10), []);
         assert_eq!(queue.next().await.len(), 22);
-        assert_eq!(packet(busy, 10), None, "what was read weighs no more");
+        assert_eq!(packet(busy, 10), [], "what was read weighs no more");
     }
 }

@@ -10,10 +10,11 @@ use whisper_core::ledger::Message;
 use whisper_core::ledger::Status;
 use whisper_core::peer::PeerId;
 
+use super::PROTOCOL;
 use super::queue::Queue;
 use crate::driver;
-use crate::driver::lodger::News;
-use crate::driver::lodger::Wish;
+use crate::handler::PeerCommand;
+use crate::handler::PeerEvent;
 use crate::transport::Goodbye;
 
 /// Answers until the node ends or another ledger takes the place. Peers that are left waiting cut the
@@ -29,12 +30,12 @@ pub(super) async fn answer(
         if news.is_empty() {
             return;
         }
-        let wishes: Vec<Wish> = news.iter().flat_map(|news| desk.answers(news)).collect();
+        let wishes: Vec<PeerCommand> = news.iter().flat_map(|news| desk.answers(news)).collect();
         if wishes.is_empty() {
             continue;
         }
         let Some(driver) = driver.upgrade() else { return };
-        let command: driver::Command = Box::new(move |driver| driver.carry_out_for_ledger(wishes));
+        let command: driver::Command = Box::new(move |driver| driver.carry_out(PROTOCOL, wishes));
         if driver.send(command).await.is_err() {
             return;
         }
@@ -49,21 +50,21 @@ struct Desk {
 }
 
 impl Desk {
-    fn answers(&mut self, news: &News) -> Vec<Wish> {
+    fn answers(&mut self, news: &PeerEvent) -> Vec<PeerCommand> {
         match news {
-            News::Connected(peer) => {
+            PeerEvent::Connected(peer) => {
                 let (genesis, tip, work) = (self.genesis, self.genesis, ChainWork::ZERO);
                 self.send(*peer, vec![Message::Status(Status { genesis, tip, height: 0, work })])
             }
-            News::Received { peer, code, payload } => {
+            PeerEvent::Received { peer, code, payload } => {
                 let messages = Message::decode(*code, payload).map(refusals).unwrap_or_default();
                 self.send(*peer, messages)
             }
-            News::Disconnected(peer) => {
+            PeerEvent::Disconnected(peer) => {
                 self.unwritten.remove(peer);
                 Vec::new()
             }
-            News::Written { peer, bytes } => {
+            PeerEvent::Written { peer, bytes } => {
                 if let Some(unwritten) = self.unwritten.get_mut(peer) {
                     *unwritten = unwritten.saturating_sub(*bytes);
                 }
@@ -73,16 +74,16 @@ impl Desk {
     }
 
     /// Sends answers, as long as the peer takes them: a small question has many.
-    fn send(&mut self, peer: PeerId, messages: Vec<Message>) -> Vec<Wish> {
+    fn send(&mut self, peer: PeerId, messages: Vec<Message>) -> Vec<PeerCommand> {
         let unwritten = self.unwritten.entry(peer).or_default();
         let mut wishes = Vec::new();
         for message in messages {
             let (code, payload) = (message.code(), message.encode());
             *unwritten = unwritten.saturating_add(payload.len());
             if *unwritten > UNWRITTEN_MAX {
-                return vec![Wish::Disconnect(peer, Goodbye::Violation)];
+                return vec![PeerCommand::Disconnect(peer, Goodbye::Violation)];
             }
-            wishes.push(Wish::Send { peer, code, payload });
+            wishes.push(PeerCommand::Send { peer, code, payload });
         }
         wishes
     }
@@ -116,9 +117,9 @@ mod tests {
         let mut desk = Desk { genesis, unwritten: BTreeMap::new() };
         let mut said = |message: Message| {
             let (code, payload) = (message.code(), message.encode());
-            let wishes = desk.answers(&News::Received { peer, code, payload });
+            let wishes = desk.answers(&PeerEvent::Received { peer, code, payload });
             let messages = wishes.into_iter().map(|wish| match wish {
-                Wish::Send { code, payload, .. } => Message::decode(code, &payload).unwrap(),
+                PeerCommand::Send { code, payload, .. } => Message::decode(code, &payload).unwrap(),
                 other => panic!("{other:?}"),
             });
             messages.collect::<Vec<_>>()
@@ -134,8 +135,10 @@ mod tests {
         assert_eq!(said(Message::GetProof(question)), [Message::NotFound(Item::Proof(block))]);
         assert_eq!(said(none()), []);
         assert_eq!(said(Message::Inv(vec![Item::Block(block)])), []);
-        let wishes = desk.answers(&News::Connected(peer));
-        let [Wish::Send { code: 0, payload, .. }] = &wishes[..] else { panic!("{wishes:?}") };
+        let wishes = desk.answers(&PeerEvent::Connected(peer));
+        let [PeerCommand::Send { code: 0, payload, .. }] = &wishes[..] else {
+            panic!("{wishes:?}")
+        };
         let status = Status { genesis, tip: genesis, height: 0, work: ChainWork::ZERO };
         assert_eq!(Message::decode(0, payload), Ok(Message::Status(status)));
     }
@@ -147,18 +150,18 @@ mod tests {
         let ask = |desk: &mut Desk, peer| {
             let message = Message::GetTxs(vec![TxId::new([2; 32]); 64]);
             let (code, payload) = (message.code(), message.encode());
-            desk.answers(&News::Received { peer, code, payload })
+            desk.answers(&PeerEvent::Received { peer, code, payload })
         };
-        let is_cut = |wishes: &[Wish]| matches!(wishes, [Wish::Disconnect(_, _)]);
+        let is_cut = |wishes: &[PeerCommand]| matches!(wishes, [PeerCommand::Disconnect(_, _)]);
         let answered = (0..100).take_while(|_| !is_cut(&ask(&mut desk, peer))).count();
         assert!((2..10).contains(&answered), "{answered}");
         assert_eq!(ask(&mut desk, other).len(), 64, "nobody else is");
         for _ in 0..100 {
-            desk.answers(&News::Written { peer: other, bytes: 64 * 33 });
+            desk.answers(&PeerEvent::Written { peer: other, bytes: 64 * 33 });
             assert_eq!(ask(&mut desk, other).len(), 64, "nor who takes them");
         }
-        desk.answers(&News::Disconnected(other));
-        desk.answers(&News::Disconnected(peer));
+        desk.answers(&PeerEvent::Disconnected(other));
+        desk.answers(&PeerEvent::Disconnected(peer));
         assert_eq!(desk.unwritten, BTreeMap::new());
     }
 }

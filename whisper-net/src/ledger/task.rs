@@ -6,12 +6,13 @@ use tokio::sync::mpsc;
 use whisper_core::ledger::BlockId;
 use whisper_core::ledger::sync::Input;
 
+use super::PROTOCOL;
 use super::line::Command;
 use super::queue::Queue;
 use super::stand_in;
 use crate::driver;
-use crate::driver::lodger::News;
-use crate::driver::lodger::Wish;
+use crate::handler::PeerCommand;
+use crate::handler::PeerEvent;
 
 /// An engine, as its task sees it: one step after the other.
 pub(super) trait Steps: Send + 'static {
@@ -24,7 +25,7 @@ pub(super) trait Steps: Send + 'static {
     /// How long until there is something to do.
     fn until_next(&self) -> Duration;
     /// What the steps ask of the connections.
-    fn take_wishes(&mut self) -> Vec<Wish>;
+    fn take_wishes(&mut self) -> Vec<PeerCommand>;
     /// Whether it must end.
     fn has_failed(&self) -> bool {
         false
@@ -32,7 +33,7 @@ pub(super) trait Steps: Send + 'static {
 }
 
 enum Wake<E> {
-    News(Vec<News>),
+    News(Vec<PeerEvent>),
     Command(Command<E>),
     Timer,
 }
@@ -81,7 +82,7 @@ async fn run<E: Steps>(
         if !wishes.is_empty() {
             let Some(driver) = driver.upgrade() else { return };
             let command: driver::Command =
-                Box::new(move |driver| driver.carry_out_for_ledger(wishes));
+                Box::new(move |driver| driver.carry_out(PROTOCOL, wishes));
             if driver.send(command).await.is_err() {
                 return;
             }
@@ -105,12 +106,12 @@ fn step<E: Steps>(engine: &mut E, wake: Wake<E>) {
     engine.tend();
 }
 
-fn as_input(news: &News) -> Input<'_> {
+fn as_input(news: &PeerEvent) -> Input<'_> {
     match news {
-        News::Connected(peer) => Input::Connected(*peer),
-        News::Disconnected(peer) => Input::Disconnected(*peer),
-        News::Written { peer, bytes } => Input::Written { peer: *peer, bytes: *bytes },
-        News::Received { peer, code, payload } => {
+        PeerEvent::Connected(peer) => Input::Connected(*peer),
+        PeerEvent::Disconnected(peer) => Input::Disconnected(*peer),
+        PeerEvent::Written { peer, bytes } => Input::Written { peer: *peer, bytes: *bytes },
+        PeerEvent::Received { peer, code, payload } => {
             Input::Received { peer: *peer, code: *code, payload }
         }
     }

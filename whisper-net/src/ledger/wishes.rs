@@ -5,12 +5,12 @@ use whisper_core::ledger::sync::Output;
 use whisper_core::ledger::sync::Violation;
 use whisper_core::time::Timestamp;
 
-use crate::driver::lodger::Wish;
+use crate::handler::PeerCommand;
 use crate::transport::Goodbye;
 
 /// What is to be done with connections after this step.
 #[derive(Default)]
-pub(super) struct Wishes(Vec<Wish>);
+pub(super) struct Wishes(Vec<PeerCommand>);
 
 impl Wishes {
     pub(super) const fn new() -> Self {
@@ -21,14 +21,14 @@ impl Wishes {
     pub(super) fn note(&mut self, now: Timestamp, output: Output) -> Option<Event> {
         match output {
             Output::Transmit { peer, code, payload } => {
-                self.0.push(Wish::Send { peer, code, payload });
+                self.0.push(PeerCommand::Send { peer, code, payload });
             }
             Output::Throttle(peer, until) => {
-                self.0.push(Wish::Throttle(peer, until.saturating_since(now)));
+                self.0.push(PeerCommand::Throttle(peer, until.saturating_since(now)));
             }
             Output::Disconnect(peer, why) => {
                 tracing::debug!(reason = %why, "ledger peer dismissed");
-                self.0.push(Wish::Disconnect(peer, goodbye(why)));
+                self.0.push(PeerCommand::Disconnect(peer, goodbye(why)));
             }
             Output::Event(event) => return Some(event),
             _ => {}
@@ -36,7 +36,7 @@ impl Wishes {
         None
     }
 
-    pub(super) fn take(&mut self) -> Vec<Wish> {
+    pub(super) fn take(&mut self) -> Vec<PeerCommand> {
         std::mem::take(&mut self.0)
     }
 }

@@ -52,12 +52,18 @@ struct State {
 
 /// What other hosts see of a transport.
 struct Host {
-    protocols: Vec<Protocol>,
+    protocols: Mutex<Vec<Protocol>>,
     bell: Bell,
     arrivals: Mutex<VecDeque<Visit>>,
 }
 
-/// A connection that somebody else has opened.
+impl Host {
+    fn protocols(&self) -> Vec<Protocol> {
+        lock(&self.protocols).clone()
+    }
+}
+
+/// A connection that another host has opened.
 struct Visit {
     endpoint: String,
     protocols: Vec<Protocol>,
@@ -105,11 +111,11 @@ impl MemoryNetwork {
     /// A transport that others reach as `memory:` and `name`. A name that is given again leads to
     /// the newer transport.
     pub fn transport(&self, name: &str) -> MemoryTransport {
-        self.transport_with(name, &[Protocol::Whisper])
+        self.transport_with(name, &[Protocol::WHISPER])
     }
 
-    /// [`MemoryNetwork::transport`], for a node that speaks these protocols. Offer the ledger only
-    /// where one runs or will run: peers find nothing there before.
+    /// [`MemoryNetwork::transport`], for a node that speaks these protocols. Offer others than
+    /// Whisper only where a handler is registered or will be: peers find nothing there before.
     pub fn transport_with(&self, name: &str, protocols: &[Protocol]) -> MemoryTransport {
         let transport = MemoryTransport::new(self.clone(), name, protocols);
         self.lock().hosts.insert(name.to_owned(), Arc::downgrade(transport.host()));
@@ -126,8 +132,9 @@ impl MemoryNetwork {
         };
         let outgoing = pipe(&from.1.bell, &host.bell);
         let incoming = pipe(&host.bell, &from.1.bell);
-        let is_shared = |protocol: &&Protocol| host.protocols.contains(protocol);
-        let protocols: Vec<Protocol> = from.1.protocols.iter().filter(is_shared).copied().collect();
+        let mut protocols = from.1.protocols();
+        let theirs = host.protocols();
+        protocols.retain(|protocol| theirs.contains(protocol));
         let visit = Visit {
             endpoint: format!("{SCHEME}{}", from.0),
             protocols: protocols.clone(),

@@ -24,9 +24,9 @@ use super::lock;
 use super::pipe::Arrival;
 use super::pipe::Bell;
 use super::pipe::Pipe;
-use crate::transport::Departure;
 use crate::transport::DialError;
 use crate::transport::Direction;
+use crate::transport::DisconnectReason;
 use crate::transport::EVENTS_PER_POLL;
 use crate::transport::Goodbye;
 use crate::transport::PeerFacts;
@@ -74,7 +74,7 @@ impl MemoryTransport {
             network,
             name: name.to_owned(),
             host: Arc::new(Host {
-                protocols: protocols.to_vec(),
+                protocols: Mutex::new(protocols.to_vec()),
                 bell: Bell::default(),
                 arrivals: Mutex::default(),
             }),
@@ -123,7 +123,7 @@ impl MemoryTransport {
         self.dials = dials;
     }
 
-    fn part(&mut self, peer: PeerId, how: Departure) {
+    fn part(&mut self, peer: PeerId, how: DisconnectReason) {
         if let Some(link) = self.links.remove(&peer) {
             // What was sent still arrives; what comes goes nowhere.
             link.outgoing.finish();
@@ -149,7 +149,7 @@ impl MemoryTransport {
         let link = self.links.get(&peer)?;
         let (written, broken) = link.outgoing.written();
         if broken {
-            self.part(peer, Departure::Broken);
+            self.part(peer, DisconnectReason::Broken);
             return None;
         }
         for (protocol, bytes) in written.into_iter().filter(|(_, bytes)| *bytes > 0) {
@@ -165,16 +165,21 @@ impl MemoryTransport {
                 }
                 Arrival::NotBefore(due) => return due,
                 Arrival::Finished => {
-                    self.part(peer, Departure::Remote);
+                    self.part(peer, DisconnectReason::Remote);
                     return None;
                 }
                 Arrival::Broken => {
-                    self.part(peer, Departure::Broken);
+                    self.part(peer, DisconnectReason::Broken);
                     return None;
                 }
             }
         }
         Some(now)
+    }
+
+    /// The most protocols on one link: each may tell of writing within one poll.
+    fn most_protocols(&self) -> usize {
+        self.links.values().map(|link| link.protocols.len()).max().unwrap_or(0)
     }
 
     /// Reads all links, from the one whose turn it is; tells when it is worth another look.
@@ -229,7 +234,7 @@ impl Transport for MemoryTransport {
             // Who has come is told before what they sent, who has gone after it.
             events.extend(self.told.drain(..));
             // A link tells of writing and of packets: places are kept for the former.
-            let alarm = self.read_all(now, events, room.saturating_sub(PROTOCOLS));
+            let alarm = self.read_all(now, events, room.saturating_sub(self.most_protocols()));
             if events.len() < room {
                 events.extend(self.told.drain(..));
             }
@@ -244,7 +249,8 @@ impl Transport for MemoryTransport {
 
     fn send(&mut self, peer: PeerId, protocol: Protocol, code: u8, payload: Vec<u8>) {
         let link = self.links.get(&peer);
-        if let Some(link) = link.filter(|link| link.protocols.contains(&protocol)) {
+        let is_spoken = |link: &&Link| link.protocols.contains(&protocol);
+        if let Some(link) = link.filter(is_spoken).filter(|_| code < protocol.codes()) {
             link.outgoing.send((protocol, code, payload));
         }
     }
@@ -259,7 +265,7 @@ impl Transport for MemoryTransport {
         if why == Goodbye::Requested {
             self.dials.retain(|dial| dial.state != DialState::Connected(peer));
         }
-        self.part(peer, Departure::Local);
+        self.part(peer, DisconnectReason::Local);
         self.host.bell.ring();
     }
 
@@ -274,6 +280,13 @@ impl Transport for MemoryTransport {
             self.host.bell.ring();
         }
         Ok(())
+    }
+
+    fn offer(&mut self, protocol: Protocol) {
+        let mut protocols = lock(&self.host.protocols);
+        if !protocols.contains(&protocol) {
+            protocols.push(protocol);
+        }
     }
 
     fn local_address(&self) -> Option<String> {
@@ -304,6 +317,3 @@ impl fmt::Debug for MemoryTransport {
         f.debug_struct("MemoryTransport").field("name", &self.name).finish_non_exhaustive()
     }
 }
-
-/// How many protocols there are: each may tell of writing within one poll.
-const PROTOCOLS: usize = 2;

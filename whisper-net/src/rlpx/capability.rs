@@ -36,22 +36,10 @@ impl Offer {
         Self { capability, length }
     }
 
-    /// Whisper version 6.
-    pub fn shh() -> Self {
-        Self::new(Capability::new(SHH, 6), 128)
-    }
-
-    /// The ledger, version 1. It sorts after `shh`, whose message ids stay where they are.
-    pub fn ledger() -> Self {
-        Self::new(Capability::new(LEDGER, 1), 32)
-    }
-
     /// The offer of a protocol.
     pub fn of(protocol: Protocol) -> Self {
-        match protocol {
-            Protocol::Whisper => Self::shh(),
-            Protocol::Ledger => Self::ledger(),
-        }
+        let capability = Capability::new(protocol.name(), protocol.version());
+        Self::new(capability, u64::from(protocol.codes()))
     }
 }
 
@@ -91,12 +79,6 @@ pub fn negotiate(offers: &[Offer], remote: &[Capability]) -> Vec<Shared> {
     });
     shared.collect()
 }
-
-/// The name of Whisper.
-pub const SHH: &[u8] = b"shh";
-
-/// The name of the ledger.
-pub const LEDGER: &[u8] = b"wledger";
 
 /// The ids below belong to the connection itself.
 pub const FIRST_ID: u64 = 16;

@@ -45,26 +45,27 @@ impl Channels {
 mod tests {
     use super::*;
 
-    const BOTH: [Protocol; 2] = [Protocol::Ledger, Protocol::Whisper];
+    const ECHO: Protocol = Protocol::new("techo", 1, 32);
+    const BOTH: [Protocol; 2] = [ECHO, Protocol::WHISPER];
 
     #[test]
-    fn the_ledger_comes_after_whisper_and_moves_nothing() {
-        let offers = [Offer::ledger(), Offer::shh()].map(|offer| offer.capability);
+    fn a_later_name_comes_after_whisper_and_moves_nothing() {
+        let offers = BOTH.map(|protocol| Offer::of(protocol).capability);
         let channels = Channels::negotiate(&BOTH, &offers);
-        assert_eq!(channels.id_of(Protocol::Whisper, 127), Some(143));
-        assert_eq!(channels.id_of(Protocol::Ledger, 0), Some(144));
-        assert_eq!(channels.id_of(Protocol::Ledger, 32), None);
-        assert_eq!(channels.code_of(16), Some((Protocol::Whisper, 0)));
-        assert_eq!(channels.code_of(175), Some((Protocol::Ledger, 31)));
+        assert_eq!(channels.id_of(Protocol::WHISPER, 127), Some(143));
+        assert_eq!(channels.id_of(ECHO, 0), Some(144));
+        assert_eq!(channels.id_of(ECHO, 32), None);
+        assert_eq!(channels.code_of(16), Some((Protocol::WHISPER, 0)));
+        assert_eq!(channels.code_of(175), Some((ECHO, 31)));
         assert_eq!(channels.code_of(176), None);
     }
 
     #[test]
-    fn who_knows_no_ledger_is_told_nothing_of_it() {
+    fn a_peer_that_knows_only_whisper_is_told_nothing_of_the_rest() {
         let eth = Capability::new(*b"eth", 65);
-        let channels = Channels::negotiate(&BOTH, &[eth, Offer::shh().capability]);
-        assert_eq!(channels.protocols(), [Protocol::Whisper]);
-        assert_eq!(channels.id_of(Protocol::Ledger, 0), None);
+        let channels = Channels::negotiate(&BOTH, &[eth, Offer::of(Protocol::WHISPER).capability]);
+        assert_eq!(channels.protocols(), [Protocol::WHISPER]);
+        assert_eq!(channels.id_of(ECHO, 0), None);
         assert_eq!(channels.code_of(144), None);
     }
 }

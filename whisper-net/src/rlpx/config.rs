@@ -29,8 +29,8 @@ pub struct RlpxConfig {
     pub trusted: Vec<PublicKey>,
     /// Who may be a peer at all; everybody, unless there is a list.
     pub allowed: Option<Vec<PublicKey>>,
-    /// What is spoken on connections: Whisper, unless there is more. Offer the ledger only where one
-    /// runs or will run: peers find nothing there before.
+    /// What is spoken on connections: Whisper, unless there is more. Offer others only
+    /// where a handler is registered or will be: peers find nothing there before.
     pub protocols: Vec<Protocol>,
     /// How much of everything there may be.
     pub limits: Limits,
@@ -52,7 +52,7 @@ impl RlpxConfig {
             client: default_client(),
             trusted: Vec::new(),
             allowed: None,
-            protocols: vec![Protocol::Whisper],
+            protocols: vec![Protocol::WHISPER],
             limits: Limits::default(),
             timing: Timing::default(),
             entropy: Entropy::default(),

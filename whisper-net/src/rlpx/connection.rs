@@ -31,7 +31,7 @@ use super::opening::Reader;
 use super::opening::Writer;
 use super::reader::ReadError;
 use super::writer::WriteError;
-use crate::transport::Departure;
+use crate::transport::DisconnectReason;
 use crate::transport::Goodbye;
 use crate::transport::PeerFacts;
 use crate::transport::Protocol;
@@ -140,20 +140,20 @@ impl Ending {
         }
     }
 
-    fn departure(&self) -> Departure {
+    fn disconnect_reason(&self) -> DisconnectReason {
         match self {
-            Self::Ours(_) | Self::Abandoned => Departure::Local,
-            Self::Theirs(_) | Self::Unread(ReadError::Closed) => Departure::Remote,
+            Self::Ours(_) | Self::Abandoned => DisconnectReason::Local,
+            Self::Theirs(_) | Self::Unread(ReadError::Closed) => DisconnectReason::Remote,
             Self::Unread(ReadError::TimedOut) | Self::Unwritten(WriteError::Stalled) => {
-                Departure::TimedOut
+                DisconnectReason::TimedOut
             }
             // A program that ends without a word resets its connections.
             Self::Unread(ReadError::Io(error)) | Self::Unwritten(WriteError::Io(error))
                 if matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe) =>
             {
-                Departure::Remote
+                DisconnectReason::Remote
             }
-            Self::Fault(_) | Self::Unread(_) | Self::Unwritten(_) => Departure::Broken,
+            Self::Fault(_) | Self::Unread(_) | Self::Unwritten(_) => DisconnectReason::Broken,
         }
     }
 }
@@ -185,7 +185,7 @@ pub(super) async fn run(
         ending = outbound.run() => ending,
     };
     tracing::debug!(peer = peer.as_u64(), ?ending, "a connection ends");
-    let how = ending.departure();
+    let how = ending.disconnect_reason();
     teller.happened(TransportEvent::Disconnected { peer, how }).await;
     // Nobody has to wait for the last words before this peer may come again.
     drop(seat);

@@ -3,6 +3,9 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
 
 use rand_core::CryptoRng;
 use tokio::io::AsyncReadExt;
@@ -44,6 +47,8 @@ use crate::transport::Protocol;
 /// What all connections of a node share.
 pub(super) struct Context {
     pub(super) config: RlpxConfig,
+    /// What is offered on connections.
+    protocols: Mutex<Vec<Protocol>>,
     pub(super) roster: Roster,
 }
 
@@ -67,7 +72,20 @@ pub(super) struct Open {
 impl Context {
     pub(super) fn new(config: RlpxConfig) -> Arc<Self> {
         let roster = Roster::new(&config);
-        Arc::new(Self { config, roster })
+        let protocols = Mutex::new(config.protocols.clone());
+        Arc::new(Self { config, protocols, roster })
+    }
+
+    /// Offers a protocol on connections from now on.
+    pub(super) fn offer(&self, protocol: Protocol) {
+        let mut protocols = self.lock_protocols();
+        if !protocols.contains(&protocol) {
+            protocols.push(protocol);
+        }
+    }
+
+    fn lock_protocols(&self) -> MutexGuard<'_, Vec<Protocol>> {
+        self.protocols.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Opens a connection that we have dialled.
@@ -129,7 +147,9 @@ impl Context {
         if let Err(reason) = self.roster.check(&key, visitor) {
             return self.refuse(reader, writer, reason).await;
         }
-        writer.push(hello::CODE, &self.hello().encode())?;
+        // What is offered may change while the other end makes up its mind.
+        let protocols = self.lock_protocols().clone();
+        writer.push(hello::CODE, &self.hello(&protocols).encode())?;
         writer.flush().await?;
         reader.ingress().limit(MAX_HELLO_FRAME, MAX_HELLO_FRAME);
         let packet = reader.next().await?;
@@ -146,7 +166,7 @@ impl Context {
         }
         let max = self.config.limits.max_packet;
         reader.ingress().limit(max.saturating_add(COMPRESSION_SLACK), max);
-        match self.judge(&hello, key, visitor) {
+        match self.judge(&hello, &protocols, key, visitor) {
             Ok((channels, seat)) => {
                 Ok(Open { reader, writer, gate, channels, hello, key, direction, address, seat })
             }
@@ -158,14 +178,15 @@ impl Context {
     fn judge(
         &self,
         hello: &Hello,
+        protocols: &[Protocol],
         key: PublicKey,
         visitor: Visitor,
     ) -> Result<(Channels, Seat), Reason> {
         if hello.public_key != key.to_bytes() {
             return Err(Reason::UnexpectedIdentity);
         }
-        let channels = Channels::negotiate(&self.config.protocols, &hello.capabilities);
-        if !channels.protocols().contains(&Protocol::Whisper) {
+        let channels = Channels::negotiate(protocols, &hello.capabilities);
+        if !channels.protocols().contains(&Protocol::WHISPER) {
             return Err(Reason::UselessPeer);
         }
         Ok((channels, self.roster.admit(key, visitor)?))
@@ -183,8 +204,8 @@ impl Context {
         Err(OpeningError::Refused(reason))
     }
 
-    fn hello(&self) -> Hello {
-        let offers = self.config.protocols.iter().map(|protocol| Offer::of(*protocol));
+    fn hello(&self, protocols: &[Protocol]) -> Hello {
+        let offers = protocols.iter().map(|protocol| Offer::of(*protocol));
         Hello {
             version: hello::SNAPPY_VERSION,
             client: self.config.client.clone().into_bytes(),

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::Context as TaskContext;
 use std::task::Poll;
 use std::task::ready;
@@ -59,6 +60,7 @@ use crate::transport::TransportEvent;
 /// ```
 pub struct RlpxTransport {
     own: PublicKey,
+    context: Arc<Context>,
     address: Option<String>,
     links: BTreeMap<PeerId, Link>,
     told: mpsc::Receiver<Told>,
@@ -88,9 +90,11 @@ impl RlpxTransport {
         let (teller, told) = Teller::new(config.limits.max_packet);
         let (orders, ordered) = mpsc::unbounded_channel();
         let (closing, closed) = watch::channel(false);
-        let manager = Manager::new(Context::new(config), listener, teller, ordered, closed);
+        let context = Context::new(config);
+        let manager = Manager::new(Arc::clone(&context), listener, teller, ordered, closed);
         Ok(Self {
             own,
+            context,
             address,
             links: BTreeMap::new(),
             told,
@@ -190,6 +194,10 @@ impl Transport for RlpxTransport {
                 let _ = link.goodbye.send(Goodbye::Quitting);
             }
         }
+    }
+
+    fn offer(&mut self, protocol: Protocol) {
+        self.context.offer(protocol);
     }
 
     fn local_address(&self) -> Option<String> {

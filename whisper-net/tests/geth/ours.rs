@@ -123,7 +123,7 @@ async fn transport() -> RlpxTransport {
     let mut rng = Entropy::os().rng().expect("the system has randomness");
     let key = Arc::new(Identity::generate(&mut rng));
     let listen = Some(([127, 0, 0, 1], 0).into());
-    let protocols = vec![Protocol::Whisper, Protocol::Ledger];
+    let protocols = vec![Protocol::WHISPER, ledger::PROTOCOL];
     let config = RlpxConfig { listen, protocols, ..RlpxConfig::new(key) };
     RlpxTransport::bind(config).await.expect("any port will do")
 }

@@ -22,7 +22,7 @@ use whisper_net::ledger::LedgerConfig;
 use whisper_net::ledger::LedgerEvent;
 use whisper_net::ledger::SubmitError;
 use whisper_net::memory::MemoryNetwork;
-use whisper_net::transport::Departure;
+use whisper_net::transport::DisconnectReason;
 
 use self::member::BOTH;
 use self::member::Member;
@@ -162,7 +162,7 @@ async fn who_follows_another_chain_is_of_no_use() {
             break how;
         }
     };
-    assert!(matches!(how, Departure::Local | Departure::Remote), "{how:?}");
+    assert!(matches!(how, DisconnectReason::Local | DisconnectReason::Remote), "{how:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -38,7 +38,7 @@ pub(crate) struct Member {
     pub(crate) ledger: Ledger,
 }
 
-pub(crate) const BOTH: [Protocol; 2] = [Protocol::Whisper, Protocol::Ledger];
+pub(crate) const BOTH: [Protocol; 2] = [Protocol::WHISPER, ledger::PROTOCOL];
 
 impl Member {
     pub(crate) async fn rlpx(params: &Params) -> Self {

@@ -14,8 +14,8 @@ use whisper_net::Handle;
 use whisper_net::ledger::LightConfig;
 use whisper_net::ledger::LightError;
 use whisper_net::ledger::LightLedger;
+use whisper_net::ledger::PROTOCOL;
 use whisper_net::memory::MemoryNetwork;
-use whisper_net::transport::Protocol;
 use whisper_net::transport::Transport;
 use whisper_net::transport::TransportEvent;
 
@@ -86,9 +86,7 @@ pub(crate) fn answer_all(
             for event in events {
                 let (peer, answer) = match event {
                     TransportEvent::Connected { peer, .. } => (peer, Some(Message::Status(status))),
-                    TransportEvent::Received {
-                        peer, protocol: Protocol::Ledger, code: 17, ..
-                    } => {
+                    TransportEvent::Received { peer, protocol: PROTOCOL, code: 17, .. } => {
                         count.fetch_add(1, Ordering::Relaxed);
                         (peer, answer.clone())
                     }
@@ -96,7 +94,7 @@ pub(crate) fn answer_all(
                 };
                 if let Some(message) = answer {
                     let code = message.code();
-                    transport.send(peer, Protocol::Ledger, code, message.encode());
+                    transport.send(peer, PROTOCOL, code, message.encode());
                 }
             }
         }

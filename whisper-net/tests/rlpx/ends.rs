@@ -14,7 +14,7 @@ use whisper_net::rlpx::Enode;
 use whisper_net::rlpx::RlpxConfig;
 use whisper_net::rlpx::RlpxTransport;
 use whisper_net::rlpx::Timing;
-use whisper_net::transport::Departure;
+use whisper_net::transport::DisconnectReason;
 use whisper_net::transport::PeerFacts;
 use whisper_net::transport::Transport;
 use whisper_net::transport::TransportEvent;
@@ -104,7 +104,7 @@ impl End {
     }
 
     /// The next event but for writing, which is the end of a connection.
-    pub(crate) async fn disconnected(&mut self, whose: PeerId) -> Departure {
+    pub(crate) async fn disconnected(&mut self, whose: PeerId) -> DisconnectReason {
         match self.heard().await {
             TransportEvent::Disconnected { peer, how } if peer == whose => how,
             other => panic!("{other:?}"),

@@ -10,7 +10,7 @@ use whisper_net::rlpx::capability::Capability;
 use whisper_net::rlpx::disconnect::Reason;
 use whisper_net::rlpx::handshake;
 use whisper_net::rlpx::hello::Hello;
-use whisper_net::transport::Departure;
+use whisper_net::transport::DisconnectReason;
 use whisper_net::transport::Protocol;
 use whisper_net::transport::Transport;
 
@@ -21,7 +21,7 @@ use crate::raw;
 use crate::raw::Raw;
 
 /// A node with the peer that misbehaves, and what it says and tells in the end.
-async fn after(misbehave: impl AsyncFnOnce(&mut Raw)) -> (Option<Reason>, Departure) {
+async fn after(misbehave: impl AsyncFnOnce(&mut Raw)) -> (Option<Reason>, DisconnectReason) {
     let mut node = End::new(1).await;
     let mut raw = Raw::connect(&node.enode(), 2).await;
     let (peer, _) = node.connected().await;
@@ -38,7 +38,7 @@ async fn d3_a_wrong_mac_is_cut_without_a_word() {
             wire[at] ^= 1;
             raw.socket.write_all(&wire).await.unwrap();
         });
-        assert_eq!(ended.await, (None, Departure::Broken), "byte {at}");
+        assert_eq!(ended.await, (None, DisconnectReason::Broken), "byte {at}");
     }
 }
 
@@ -46,7 +46,7 @@ async fn d3_a_wrong_mac_is_cut_without_a_word() {
 async fn d7_an_oversized_packet_is_cut() {
     // Of zeros, it takes 50 kB on the wire: refused by what it announces.
     let compressed = after(async |raw| raw.write(17, &vec![0; (1 << 20) + 1]).await);
-    assert_eq!(compressed.await, (Some(Reason::Protocol), Departure::Broken));
+    assert_eq!(compressed.await, (Some(Reason::Protocol), DisconnectReason::Broken));
     let random: Vec<u8> = (0_u64..)
         .flat_map(|n| whisper_core::hash::sha256(&n.to_be_bytes()))
         .take(2 << 20)
@@ -58,13 +58,13 @@ async fn d7_an_oversized_packet_is_cut() {
     });
     let (word, how) = incompressible.await;
     assert!(matches!(word, Some(Reason::Protocol) | None));
-    assert_eq!(how, Departure::Broken);
+    assert_eq!(how, DisconnectReason::Broken);
 }
 
 #[tokio::test]
 async fn an_id_that_belongs_to_no_capability_is_cut() {
     let ended = after(async |raw| raw.write(144, b"").await);
-    assert_eq!(ended.await, (Some(Reason::Protocol), Departure::Broken));
+    assert_eq!(ended.await, (Some(Reason::Protocol), DisconnectReason::Broken));
 }
 
 #[tokio::test]
@@ -75,7 +75,7 @@ async fn data_that_does_not_decompress_is_cut() {
     let (peer, _) = node.connected().await;
     // The other side believes in compression; we go on without.
     raw.write(17, &[0xff; 40]).await;
-    assert_eq!(node.disconnected(peer).await, Departure::Broken);
+    assert_eq!(node.disconnected(peer).await, DisconnectReason::Broken);
 }
 
 #[tokio::test]
@@ -110,7 +110,7 @@ async fn pings_are_answered_at_once_and_a_flood_of_them_is_cut() {
     };
     assert!(pongs <= 5, "{pongs}");
     assert!(word.is_none_or(|packet| packet.code == 1));
-    assert_eq!(node.disconnected(peer).await, Departure::Broken);
+    assert_eq!(node.disconnected(peer).await, DisconnectReason::Broken);
 }
 
 #[tokio::test]
@@ -126,7 +126,7 @@ async fn a_disconnect_is_understood_in_either_form_and_never_answered() {
             raw.egress.compress();
         }
         raw.write(1, &Reason::TooManyPeers.encode()).await;
-        assert_eq!(node.disconnected(peer).await, Departure::Remote);
+        assert_eq!(node.disconnected(peer).await, DisconnectReason::Remote);
         assert_eq!(raw.farewell().await, None);
     }
 }
@@ -172,7 +172,7 @@ async fn a_peer_without_compression_is_spoken_to_without() {
     let (peer, _) = node.connected().await;
     raw.write(17, b"plain").await;
     assert_eq!(node.received().await.2, b"plain");
-    node.transport.send(peer, Protocol::Whisper, 127, b"plain too".to_vec());
+    node.transport.send(peer, Protocol::WHISPER, 127, b"plain too".to_vec());
     let packet = raw.read().await.expect("a packet");
     assert_eq!((packet.code, &packet.payload[..]), (143, &b"plain too"[..]));
 }
@@ -234,7 +234,7 @@ async fn d8_a_frame_that_does_not_end_is_cut() {
         let (peer, _) = node.connected().await;
         let wire = raw.frame(17, b"the rest never comes");
         raw.socket.write_all(&wire[..sent]).await.unwrap();
-        assert_eq!(node.disconnected(peer).await, Departure::TimedOut, "{sent} bytes");
+        assert_eq!(node.disconnected(peer).await, DisconnectReason::TimedOut, "{sent} bytes");
         assert_eq!(raw.farewell().await, Some(Reason::Timeout));
     }
 }
@@ -250,9 +250,9 @@ async fn d8_a_peer_that_takes_nothing_is_cut() {
         .collect();
     // More than the kernel keeps for a connection.
     for _ in 0..32 {
-        node.transport.send(peer, Protocol::Whisper, 1, random.clone());
+        node.transport.send(peer, Protocol::WHISPER, 1, random.clone());
     }
-    assert_eq!(node.disconnected(peer).await, Departure::TimedOut);
+    assert_eq!(node.disconnected(peer).await, DisconnectReason::TimedOut);
 }
 
 #[tokio::test]
@@ -262,5 +262,5 @@ async fn a_silent_peer_is_dead_after_a_while() {
     let mut raw = Raw::connect(&node.enode(), 2).await;
     let (peer, _) = node.connected().await;
     assert_eq!(raw.farewell().await, Some(Reason::Timeout));
-    assert_eq!(node.disconnected(peer).await, Departure::TimedOut);
+    assert_eq!(node.disconnected(peer).await, DisconnectReason::TimedOut);
 }

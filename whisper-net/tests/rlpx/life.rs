@@ -9,9 +9,9 @@ use whisper_net::rlpx::Enode;
 use whisper_net::rlpx::RlpxConfig;
 use whisper_net::rlpx::Timing;
 use whisper_net::rlpx::disconnect::Reason;
-use whisper_net::transport::Departure;
 use whisper_net::transport::DialError;
 use whisper_net::transport::Direction;
+use whisper_net::transport::DisconnectReason;
 use whisper_net::transport::Goodbye;
 use whisper_net::transport::Protocol;
 use whisper_net::transport::Transport;
@@ -29,13 +29,13 @@ async fn packets_go_both_ways_in_order() {
     let (there, back) = connect(&mut alice, &mut bob).await;
     let large = vec![7; 1 << 20];
     for (code, payload) in [(0, b"status".to_vec()), (1, large.clone()), (127, Vec::new())] {
-        alice.transport.send(there, Protocol::Whisper, code, payload.clone());
+        alice.transport.send(there, Protocol::WHISPER, code, payload.clone());
         assert_eq!(bob.received().await, (back, code, payload.clone()));
-        bob.transport.send(back, Protocol::Whisper, code, payload.clone());
+        bob.transport.send(back, Protocol::WHISPER, code, payload.clone());
         assert_eq!(alice.received().await, (there, code, payload));
     }
     for number in 0..2_000_u32 {
-        alice.transport.send(there, Protocol::Whisper, 1, number.to_be_bytes().to_vec());
+        alice.transport.send(there, Protocol::WHISPER, 1, number.to_be_bytes().to_vec());
     }
     for number in 0..2_000_u32 {
         assert_eq!(bob.received().await.2, number.to_be_bytes());
@@ -47,7 +47,7 @@ async fn what_the_socket_has_taken_is_told() {
     let (mut alice, mut bob) = (End::new(1).await, End::new(2).await);
     let (there, _) = connect(&mut alice, &mut bob).await;
     for length in [0, 1, 100_000, 1 << 20, 5] {
-        alice.transport.send(there, Protocol::Whisper, 1, vec![7; length]);
+        alice.transport.send(there, Protocol::WHISPER, 1, vec![7; length]);
     }
     alice.written(there, 100_000 + (1 << 20) + 6).await;
 }
@@ -62,7 +62,7 @@ async fn a_flood_does_not_hold_up_what_goes_the_other_way() {
     let flood: Vec<u8> = (0..50_000).flat_map(|_| raw.frame(17, b"flood")).collect();
     let flood = async { raw.socket.write_all(&flood).await.unwrap() };
     let watch = async {
-        node.transport.send(peer, Protocol::Whisper, 1, b"answer".to_vec());
+        node.transport.send(peer, Protocol::WHISPER, 1, b"answer".to_vec());
         let mut before = 0;
         while let TransportEvent::Received { .. } = node.event().await {
             before += 1;
@@ -98,9 +98,9 @@ async fn each_side_learns_once_that_a_connection_is_over() {
         let (there, back) = connect(&mut alice, &mut bob).await;
         alice.transport.disconnect(there, why);
         alice.transport.disconnect(there, why);
-        alice.transport.send(there, Protocol::Whisper, 1, b"too late".to_vec());
-        assert_eq!(alice.disconnected(there).await, Departure::Local);
-        assert_eq!(bob.disconnected(back).await, Departure::Remote);
+        alice.transport.send(there, Protocol::WHISPER, 1, b"too late".to_vec());
+        assert_eq!(alice.disconnected(there).await, DisconnectReason::Local);
+        assert_eq!(bob.disconnected(back).await, DisconnectReason::Remote);
     }
 }
 
@@ -128,7 +128,7 @@ async fn a_lost_peer_is_dialled_again() {
     let (there, _) = connect(&mut alice, &mut bob).await;
     let endpoint = bob.enode().endpoint().cloned().unwrap();
     drop(bob);
-    assert_eq!(alice.disconnected(there).await, Departure::Remote);
+    assert_eq!(alice.disconnected(there).await, DisconnectReason::Remote);
     let mut bob = End::again(2, endpoint.tcp).await;
     let (again, _) = alice.connected().await;
     assert_ne!(again, there);
@@ -142,7 +142,7 @@ async fn a_suspended_node_has_no_connections_until_it_goes_on() {
     let mut bob = End::new(2).await;
     let (there, back) = connect(&mut alice, &mut bob).await;
     alice.transport.set_suspended(true);
-    assert_eq!(alice.disconnected(there).await, Departure::Local);
+    assert_eq!(alice.disconnected(there).await, DisconnectReason::Local);
     bob.disconnected(back).await;
     let mut carol = End::new(3).await;
     carol.transport.dial(&alice.url()).unwrap();
@@ -164,9 +164,9 @@ async fn nodes_that_dial_each_other_end_up_with_one_connection() {
     // One may win on each side first; then both are lost, and tried again out of step.
     loop {
         let (there, _) = alice.connected().await;
-        alice.transport.send(there, Protocol::Whisper, 1, b"still there?".to_vec());
+        alice.transport.send(there, Protocol::WHISPER, 1, b"still there?".to_vec());
         let (back, _) = bob.connected().await;
-        bob.transport.send(back, Protocol::Whisper, 1, b"yes".to_vec());
+        bob.transport.send(back, Protocol::WHISPER, 1, b"yes".to_vec());
         match (alice.heard().await, bob.heard().await) {
             (TransportEvent::Received { .. }, TransportEvent::Received { .. }) => break,
             (TransportEvent::Disconnected { .. }, TransportEvent::Disconnected { .. }) => continue,
@@ -181,7 +181,7 @@ async fn goodbye_is_said_behind_all_that_was_sent() {
     let mut raw = Raw::connect(&alice.enode(), 3).await;
     let (peer, _) = alice.connected().await;
     for number in 0..100 {
-        alice.transport.send(peer, Protocol::Whisper, 1, vec![number; 10_000]);
+        alice.transport.send(peer, Protocol::WHISPER, 1, vec![number; 10_000]);
     }
     let read = async {
         for number in 0..100 {
@@ -200,7 +200,7 @@ async fn a_dropped_transport_cuts_its_connections() {
     let (mut alice, mut bob) = (End::new(1).await, End::new(2).await);
     let (_, back) = connect(&mut alice, &mut bob).await;
     drop(alice);
-    assert_eq!(bob.disconnected(back).await, Departure::Remote);
+    assert_eq!(bob.disconnected(back).await, DisconnectReason::Remote);
 }
 
 #[tokio::test]
@@ -220,7 +220,7 @@ async fn pings_keep_both_ends_alive() {
         tokio::select! { event = alice.event() => event, event = bob.event() => event }
     });
     assert!(nothing.await.is_err(), "nothing happens");
-    alice.transport.send(there, Protocol::Whisper, 1, b"alive".to_vec());
+    alice.transport.send(there, Protocol::WHISPER, 1, b"alive".to_vec());
     assert_eq!(bob.received().await, (back, 1, b"alive".to_vec()));
 }
 

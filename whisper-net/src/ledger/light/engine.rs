@@ -21,8 +21,8 @@ use whisper_core::time::Timestamp;
 
 use super::events::LightEvent;
 use crate::clock::Clock;
-use crate::driver::lodger::Wish;
 use crate::gap::Feed;
+use crate::handler::PeerCommand;
 use crate::ledger::events::Audience;
 use crate::ledger::events::Greetings;
 use crate::ledger::task::Steps;
@@ -176,7 +176,7 @@ impl Steps for LightEngine {
         due.unwrap_or(Duration::MAX)
     }
 
-    fn take_wishes(&mut self) -> Vec<Wish> {
+    fn take_wishes(&mut self) -> Vec<PeerCommand> {
         self.wishes.take()
     }
 }
