@@ -20,6 +20,7 @@ use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
+use core::ops::Range;
 
 use crate::envelope::Envelope;
 use crate::envelope::EnvelopeHash;
@@ -172,6 +173,17 @@ impl Pool {
     /// What is in `slot`, unless it has gone.
     pub fn get(&self, slot: Slot) -> Option<&Entry> {
         self.slab.resolve(slot).map(|record| &record.entry)
+    }
+
+    /// How many cells there are. Each holds an envelope or is empty; their number only grows.
+    pub const fn cells(&self) -> usize {
+        self.slab.cells()
+    }
+
+    /// What is in a range of cells: who looks through the pool a slice at a time misses nothing that
+    /// was there before and stays.
+    pub fn in_cells(&self, cells: Range<usize>) -> impl Iterator<Item = (Slot, &Entry)> {
+        self.slab.range(cells).map(|(slot, record)| (slot, &record.entry))
     }
 
     /// All entries, best first by the number that eviction goes by.

@@ -36,7 +36,7 @@ impl Policy {
             return Err(Rejection::TooLarge { max: self.max_size });
         }
         let rating = envelope.rating_at(now);
-        if !self.min_rating.any(now, |min| rating >= *min) {
+        if !self.accepts(now, rating) {
             return Err(Rejection::RatedTooLow { min: *self.min_rating.current() });
         }
         let topic = envelope.topic();
@@ -44,6 +44,11 @@ impl Policy {
             return Err(Rejection::BloomMismatch);
         }
         Ok(rating)
+    }
+
+    /// Whether so high a rating is accepted, by what is demanded or by what was a moment ago.
+    pub(super) fn accepts(&self, now: Timestamp, rating: Rating) -> bool {
+        self.min_rating.any(now, |min| rating >= *min)
     }
 }
 

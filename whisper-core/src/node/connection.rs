@@ -11,12 +11,12 @@ use super::contract::PeerInfo;
 use super::contract::Rejection;
 use super::skew::SkewMeter;
 use super::window::Window;
-use crate::envelope::Envelope;
 use crate::envelope::EnvelopeHash;
 use crate::hash::keccak256;
 use crate::packet::Status;
 use crate::packet::code;
 use crate::peer::PeerId;
+use crate::pool::Entry;
 use crate::pow::Rating;
 use crate::time::Timestamp;
 use crate::topic::Bloom;
@@ -101,9 +101,9 @@ impl Connection {
         self.status.is_some_and(|status| status.acknowledges)
     }
 
-    /// Whether the peer accepts an envelope that was admitted with this rating.
-    pub(super) fn wants(&self, envelope: &Envelope, rating: Rating) -> bool {
-        self.status.is_some_and(|status| wants(&status, envelope, rating))
+    /// Whether the peer accepts an envelope of the pool.
+    pub(super) fn wants(&self, now: Timestamp, entry: &Entry) -> bool {
+        self.status.is_some_and(|status| wants(&status, now, entry))
     }
 
     /// What the peer accepts, for use while its window is borrowed.
@@ -125,14 +125,13 @@ impl Connection {
         }
     }
 
-    /// Whether the pool is to be offered anew now. A peer that changes its mind without end makes
-    /// us look through the pool once in five seconds, not once for each change.
-    pub(super) fn takes_rescan(&mut self, now: Timestamp) -> bool {
-        let due = self.rescan_at().is_some_and(|at| at <= now);
-        if due {
+    /// Has the pool offered anew, if the peer wants more and has not asked for it just before: one
+    /// that changes its topics without end makes us look through the pool once in five seconds.
+    pub(super) fn rescan_if_due(&mut self, now: Timestamp) {
+        if self.rescan_at().is_some_and(|at| at <= now) {
             self.rescan = Rescan { wanted: false, last: Some(now) };
+            self.window.line.request_scan();
         }
-        due
     }
 
     fn rescan_at(&self) -> Option<Timestamp> {
@@ -202,7 +201,9 @@ impl Connection {
     pub(super) fn deadline(&self) -> Option<Timestamp> {
         let status = (!self.is_ready()).then(|| self.status_due());
         let backlog = self.backlog.as_ref().map(|backlog| backlog.since);
-        [status, backlog, self.rescan_at(), self.window.stalls_at()].into_iter().flatten().min()
+        let scan = self.window.line.is_scanning().then(Timestamp::default);
+        let stall = self.window.stalls_at();
+        [status, backlog, self.rescan_at(), scan, stall].into_iter().flatten().min()
     }
 
     /// By when the peer must have said who it is.
@@ -240,14 +241,21 @@ impl Connection {
     }
 }
 
-/// Whether a peer of this status accepts an envelope that was admitted with this rating.
-pub(super) fn wants(status: &Status, envelope: &Envelope, rating: Rating) -> bool {
-    rating >= status.min_rating && status.bloom.is_none_or(|bloom| bloom.admits(envelope.topic()))
+/// Whether a peer of this status accepts an envelope of the pool.
+pub(super) fn wants(status: &Status, now: Timestamp, entry: &Entry) -> bool {
+    let envelope = entry.envelope();
+    entry.rating() >= status.min_rating
+        && envelope.expiry() >= now.as_secs()
+        && envelope.encoded_len() <= LARGEST
+        && status.bloom.is_none_or(|bloom| bloom.admits(envelope.topic()))
 }
 
 /// What a peer is taken for before it has said who it is.
 const UNKNOWN: Status =
     Status { min_rating: Rating::ZERO, bloom: None, light: false, acknowledges: false };
+/// The largest envelope that fits into a packet of 1 MiB behind its list header: nothing tells what
+/// peers take, this is the default of go-ethereum.
+const LARGEST: usize = 1024 * 1024 - 4;
 /// The reference waits for ever; Parity and nim-eth wait so long.
 const STATUS_TIMEOUT: Duration = Duration::from_secs(5);
 /// Chosen: who changes its topics more often gains nothing by it.

@@ -139,13 +139,17 @@ impl Node {
             if let Some(connection) = self.peers.get_mut(&peer) {
                 connection.skew.note(self.now, &envelope);
             }
-            let hash = envelope.hash();
+            let (hash, rating) = (envelope.hash(), envelope.rating());
             match self.admit(Some(peer), envelope) {
                 Ok(()) => self.please(peer),
                 // It crossed the border on the way here: nobody is to blame, nobody is told.
                 Err(Rejection::Expired) => {}
                 Err(rejection) => {
-                    self.annoy(peer, nuisance(rejection));
+                    // By a clock that is a little ahead of ours it was not made in the future, and is
+                    // rated higher.
+                    if !self.policy.accepts(self.now, rating) {
+                        self.annoy(peer, nuisance(rejection));
+                    }
                     if batch.refused.len() < ENVELOPES_PER_STEP {
                         batch.refused.push((hash, rejection));
                     }
@@ -159,7 +163,7 @@ impl Node {
     fn knows(&mut self, peer: PeerId, hash: &EnvelopeHash) -> bool {
         let Some(slot) = self.pool.find(hash) else { return false };
         if let Some(connection) = self.peers.get_mut(&peer) {
-            connection.window.mark_known(slot);
+            connection.window.line.mark_known(slot);
         }
         true
     }

@@ -29,6 +29,7 @@ mod connection;
 mod contract;
 mod demand;
 mod intake;
+mod line;
 mod skew;
 mod window;
 
@@ -45,6 +46,7 @@ use crate::packet;
 use crate::packet::Status;
 use crate::packet::code;
 use crate::peer::PeerId;
+use crate::pool::Entry;
 use crate::pool::Limits;
 use crate::pool::Pool;
 use crate::pool::Slot;
@@ -329,19 +331,20 @@ impl Node {
         self.announce(code::MIN_RATING, &packet::encode_min_rating(min));
     }
 
-    /// Offers the whole pool to those that are new or have come to want more.
+    /// Offers the pool to those that are new or have come to want more, a slice at a time so that no
+    /// step takes long.
     fn rescan(&mut self) {
-        let (pool, light) = (&self.pool, self.config.light);
+        let (now, light) = (self.now, self.config.light);
+        self.peers.values_mut().for_each(|connection| connection.rescan_if_due(now));
+        let scanning = || self.peers.values().filter(|peer| peer.window.line.is_scanning());
+        let cells = CELLS_PER_STEP.checked_div(scanning().count()).unwrap_or_default().max(1);
         for connection in self.peers.values_mut() {
-            if !connection.takes_rescan(self.now) {
-                continue;
-            }
             let Some(status) = connection.status() else { continue };
-            for (slot, entry) in pool.iter_best_first() {
-                let relayed = entry.is_own() || !light;
-                if relayed && connection::wants(&status, entry.envelope(), entry.rating()) {
-                    connection.window.push(pool, entry.rating(), slot);
-                }
+            if connection.window.line.is_scanning() {
+                let wanted = |entry: &Entry| {
+                    (entry.is_own() || !light) && connection::wants(&status, now, entry)
+                };
+                connection.window.line.scan(&self.pool, cells, wanted);
             }
         }
     }
@@ -351,9 +354,9 @@ impl Node {
         let Some(entry) = self.pool.get(slot) else { return };
         let relayed = entry.is_own() || !self.config.light;
         for (peer, connection) in &mut self.peers {
-            connection.window.replace(slot, Some(*peer) == from);
-            if relayed && connection.wants(entry.envelope(), entry.rating()) {
-                connection.window.push(&self.pool, entry.rating(), slot);
+            connection.window.line.replace(slot, Some(*peer) == from);
+            if relayed && connection.wants(self.now, entry) {
+                connection.window.line.push(entry.rating(), slot);
             }
         }
     }
@@ -361,14 +364,10 @@ impl Node {
     /// Hands out packets while windows have room.
     fn flush(&mut self) {
         let now = self.now;
-        // A packet of one envelope has up to four bytes of list header, and peers compare it whole.
-        let largest = PEER_MAX.saturating_sub(4);
         for (peer, connection) in &mut self.peers {
             let Some(status) = connection.status() else { continue };
-            let wanted = |envelope: &Envelope, rating: Rating| {
-                envelope.expiry() >= now.as_secs() && connection::wants(&status, envelope, rating)
-            };
-            while let Some(batch) = connection.window.next_batch(&self.pool, largest, wanted) {
+            let wanted = |entry: &Entry| connection::wants(&status, now, entry);
+            while let Some(batch) = connection.window.next_batch(&self.pool, wanted) {
                 let payload = packet::encode_messages(&batch.envelopes);
                 if status.acknowledges && self.config.acknowledges {
                     let own = batch.own.iter().map(|(_, hash)| *hash).collect();
@@ -411,6 +410,5 @@ mod tests;
 const TICK: Duration = Duration::from_millis(1);
 /// How many envelopes expire in one step: some 0.3 ms of work.
 const EXPIRED_PER_STEP: usize = 1_024;
-/// The largest packet that peers take, as far as we know: nothing tells theirs, this is the default
-/// of go-ethereum.
-const PEER_MAX: usize = 1024 * 1024;
+/// How many cells of the pool all scans of one step look at: some 0.3 ms of work.
+const CELLS_PER_STEP: usize = 16 * 1_024;

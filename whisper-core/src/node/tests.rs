@@ -1,6 +1,8 @@
 use alloc::sync::Arc;
 use alloc::vec;
 
+mod strangers;
+
 use super::*;
 use crate::hash::keccak256;
 use crate::topic::Topic;

@@ -1,16 +1,16 @@
 //! What goes out to one peer: best rated first, and never more than the window unwritten.
 
-use alloc::collections::BinaryHeap;
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use super::line::Line;
 use crate::envelope::Envelope;
 use crate::envelope::EnvelopeHash;
+use crate::pool::Entry;
 use crate::pool::Pool;
 use crate::pool::Slot;
-use crate::pow::Rating;
 use crate::time::Timestamp;
 
 /// The way out to one peer.
@@ -19,8 +19,7 @@ use crate::time::Timestamp;
 /// while the peer takes long to read: there is little that a better envelope has to wait behind.
 #[derive(Debug)]
 pub(super) struct Window {
-    known: BitSet,
-    pending: BinaryHeap<(Rating, Slot)>,
+    pub(super) line: Line,
     in_flight: VecDeque<Flight>,
     unwritten: usize,
     progress: Timestamp,
@@ -48,8 +47,7 @@ pub(super) struct Batch {
 impl Default for Window {
     fn default() -> Self {
         Self {
-            known: BitSet::default(),
-            pending: BinaryHeap::new(),
+            line: Line::default(),
             in_flight: VecDeque::new(),
             unwritten: 0,
             progress: Timestamp::default(),
@@ -60,59 +58,27 @@ impl Default for Window {
 }
 
 impl Window {
-    /// Notes that the envelope in `slot` is new there: the peer knows it if it brought it.
-    pub(super) fn replace(&mut self, slot: Slot, known: bool) {
-        self.known.set(slot.index(), known);
-    }
-
-    /// Notes that the peer has the envelope in `slot`.
-    pub(super) fn mark_known(&mut self, slot: Slot) {
-        self.known.set(slot.index(), true);
-    }
-
-    /// Lines up the envelope in `slot`, unless the peer has it. What has left the pool in the
-    /// meantime is cleared away when it would make up most of the line.
-    pub(super) fn push(&mut self, pool: &Pool, rating: Rating, slot: Slot) {
-        if self.known.contains(slot.index()) {
-            return;
-        }
-        if self.pending.len() > pool.len().saturating_mul(2).saturating_add(SLACK) {
-            self.pending.retain(|(_, slot)| pool.get(*slot).is_some());
-        }
-        self.pending.push((rating, slot));
-    }
-
     /// The next packet of what is lined up and still `wanted`, if the window has room.
     pub(super) fn next_batch(
         &mut self,
         pool: &Pool,
-        largest: usize,
-        wanted: impl Fn(&Envelope, Rating) -> bool,
+        wanted: impl Fn(&Entry) -> bool,
     ) -> Option<Batch> {
         let mut batch = Batch::default();
         let mut bytes = 0_usize;
         let full = PACKET.min(self.width / 4);
         while self.unwritten < self.width && bytes < full {
-            let Some(&(rating, slot)) = self.pending.peek() else { break };
-            let entry = pool.get(slot).filter(|entry| {
-                let envelope = entry.envelope();
-                !self.known.contains(slot.index())
-                    && envelope.encoded_len() <= largest
-                    && wanted(envelope, rating)
-            });
-            if let Some(entry) = entry {
-                let length = entry.envelope().encoded_len();
-                if bytes > 0 && bytes.saturating_add(length) > full {
-                    break;
-                }
-                bytes = bytes.saturating_add(length);
-                if entry.is_own() {
-                    batch.own.push((slot, entry.envelope().hash()));
-                }
-                batch.envelopes.push(Arc::clone(entry.envelope()));
-                self.known.set(slot.index(), true);
+            let Some((slot, entry)) = self.line.peek(pool, &wanted) else { break };
+            let length = entry.envelope().encoded_len();
+            if bytes > 0 && bytes.saturating_add(length) > full {
+                break;
             }
-            self.pending.pop();
+            bytes = bytes.saturating_add(length);
+            if entry.is_own() {
+                batch.own.push((slot, entry.envelope().hash()));
+            }
+            batch.envelopes.push(Arc::clone(entry.envelope()));
+            self.line.pop();
         }
         (!batch.envelopes.is_empty()).then_some(batch)
     }
@@ -189,30 +155,6 @@ impl Window {
     }
 }
 
-/// One bit for each slot of the pool.
-#[derive(Debug, Default)]
-struct BitSet(Vec<u64>);
-
-impl BitSet {
-    fn contains(&self, index: usize) -> bool {
-        self.0.get(index / 64).is_some_and(|word| word >> (index % 64) & 1 == 1)
-    }
-
-    fn set(&mut self, index: usize, value: bool) {
-        let word = index / 64;
-        if word >= self.0.len() {
-            if !value {
-                return;
-            }
-            self.0.resize(word.saturating_add(1), 0);
-        }
-        if let Some(word) = self.0.get_mut(word) {
-            let mask = 1 << (index % 64);
-            if value { *word |= mask } else { *word &= !mask }
-        }
-    }
-}
-
 /// What may be unwritten for one peer, in bytes: a slow one costs this and no more.
 const WINDOW: usize = 1024 * 1024;
 /// What may be unwritten before it is known how fast the peer is.
@@ -231,5 +173,3 @@ const TOGETHER: Duration = Duration::from_millis(20);
 const PACKET: usize = 64 * 1024;
 /// A peer that takes nothing for so long is given up (go-ethereum's write deadline).
 const PATIENCE: Duration = Duration::from_secs(20);
-/// Below this many, lined-up envelopes that are gone are not worth clearing away.
-const SLACK: usize = 1_024;

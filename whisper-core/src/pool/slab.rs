@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 use core::iter;
+use core::ops::Range;
 
 use super::Entry;
 use super::Slot;
@@ -106,6 +107,20 @@ impl Slab {
 
     pub(super) const fn len(&self) -> usize {
         self.len
+    }
+
+    pub(super) const fn cells(&self) -> usize {
+        self.cells.len()
+    }
+
+    /// The records in a range of cells, as far as there are any.
+    pub(super) fn range(&self, cells: Range<usize>) -> impl Iterator<Item = (Slot, &Record)> {
+        let end = cells.end.min(self.cells.len());
+        let range = self.cells.get(cells.start..end).unwrap_or_default();
+        range.iter().zip(cells.start..).filter_map(|(cell, index)| {
+            let index = u32::try_from(index).ok()?;
+            Some((Slot { index, generation: cell.generation }, cell.record.as_ref()?))
+        })
     }
 
     pub(super) fn get(&self, index: u32) -> Option<&Record> {

@@ -1,0 +1,71 @@
+//! What a peer may do again and again, and what a peer cannot know.
+
+use super::*;
+use crate::envelope::Draft;
+
+/// A node that holds so many envelopes, brought by peers.
+fn node_that_holds(count: u32) -> Node {
+    let mut node = node_with(Config { budgets: None, ..config() }, &[ALICE]);
+    for thousand in 0..count / 1_000 {
+        let envelopes: Vec<Envelope> = (0..1_000)
+            .map(|number| numbered(thousand * 1_000 + number, NOW, Duration::from_secs(3_600)))
+            .collect();
+        let _ = receive(&mut node, NOW, ALICE, code::MESSAGES, &packet_of(&envelopes)).len();
+    }
+    node
+}
+
+fn numbered(number: u32, now: Timestamp, ttl: Duration) -> Envelope {
+    let draft = Draft::new(now, ttl, Topic::new(number.to_be_bytes()), vec![7; 100]).unwrap();
+    draft.seal_rated(config().min_rating)
+}
+
+#[test]
+fn a_peer_that_does_not_read_and_changes_its_bloom_again_and_again_is_lined_up_each_envelope_once()
+{
+    let mut node = node_that_holds(5_000);
+    let held = node.pool().len();
+    let connected = Input::Connected { peer: BOB, direction: Direction::Inbound };
+    step(&mut node, connected);
+    let _ = receive(&mut node, NOW, BOB, code::STATUS, &status(0.0, false)).len();
+    assert_eq!(held, 5_000);
+    for change in 1..5_u64 {
+        let bloom = packet::encode_bloom(&Bloom::FULL);
+        let _ = node.handle(after(change * 5_000), Input::Written { peer: BOB, bytes: 1 }).len();
+        let _ = receive(&mut node, after(change * 5_000), BOB, code::BLOOM, &bloom).len();
+        let line = node.peers[&BOB].window.line.len();
+        assert!(line <= held, "{line} are lined up of {held}");
+    }
+}
+
+#[test]
+fn a_peer_whose_clock_is_ahead_of_ours_is_never_cut_for_the_envelopes_it_relays() {
+    for ahead in [40, 1_000, 3_000, 9_000, 10_000] {
+        let mut node = node_with(config(), &[ALICE]);
+        for second in 0..120_u64 {
+            // Made at the start of a second of theirs, with the rating that we demand.
+            let made = after(second * 1_000);
+            let envelope = short_lived(made, u32::try_from(second).unwrap());
+            let ours = made.saturating_sub(Duration::from_millis(ahead));
+            let outputs = receive(&mut node, ours, ALICE, code::MESSAGES, &packet_of(&[envelope]));
+            let _ = node.handle(ours, Input::Written { peer: ALICE, bytes: usize::MAX }).len();
+            let cut = outputs.iter().any(|output| matches!(output, Output::Disconnect(..)));
+            assert!(!cut, "cut after {second} envelopes, {ahead} ms ahead: {outputs:?}");
+        }
+    }
+}
+
+/// One that lives for a second and is worth what is demanded, and not twice that.
+fn short_lived(made: Timestamp, number: u32) -> Envelope {
+    let min = config().min_rating;
+    let envelope = |nonce: u64| {
+        let mut writer = crate::rlp::Writer::new();
+        writer.list(|items| {
+            items.uint(made.as_secs() + 1).uint(1).bytes(&number.to_be_bytes());
+            items.bytes(&[7; 900]).uint(nonce);
+        });
+        Envelope::decode(writer.as_bytes()).unwrap()
+    };
+    let worth = |rating: Rating| rating >= min && rating.as_f64() < 2.0 * min.as_f64();
+    (0..).map(envelope).find(|envelope| worth(envelope.rating())).unwrap()
+}
