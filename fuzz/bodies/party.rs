@@ -346,7 +346,6 @@ impl Party {
                 Output::Event(Event::Unanswered(question)) => self.close(question),
                 Output::Event(Event::Unavailable(id)) => panic!("{id} was stored"),
                 Output::Event(_) => {}
-                other => unreachable!("{other:?} is new"),
             }
         }
         self.outputs.extend(outputs.iter().cloned());

@@ -45,7 +45,6 @@ use crate::ledger::chain::ChainUpdate;
 use crate::ledger::chain::Ledger;
 use crate::ledger::chain::Nothing;
 use crate::ledger::hash::BlockId;
-use crate::ledger::hash::TxId;
 use crate::ledger::mining::mempool::Mempool;
 use crate::ledger::mining::mempool::MempoolError;
 use crate::peer::PeerId;
@@ -275,7 +274,7 @@ impl<A: Archive> LedgerNode<A> {
     }
 
     /// Follows an update, and tells host and peers.
-    fn adopted(&mut self, update: ChainUpdate) {
+    fn adopted(&mut self, mut update: ChainUpdate) {
         if update.store.is_empty() {
             return;
         }
@@ -287,10 +286,9 @@ impl<A: Archive> LedgerNode<A> {
         if let Some(depth) = update.deep() {
             self.links.push(Output::Event(Event::DeepReorg { depth }));
         }
-        // Whoever was on the other branch all along may never have heard of what this one held.
-        let waits = |id: &TxId| self.mempool.get(id).is_some();
-        let returned = update.returned.iter().map(Tx::id).filter(waits);
-        let returned: Vec<Item> = returned.map(Item::Tx).collect();
+        update.returned.retain(|tx| self.mempool.get(&tx.id()).is_some());
+        // Peers that were on the other branch all along may never have heard of these.
+        let returned: Vec<Item> = update.returned.iter().map(|tx| Item::Tx(tx.id())).collect();
         self.links.push(Output::Event(Event::Chain(update)));
         if is_change && self.is_news() {
             let tip = self.ledger.tip();

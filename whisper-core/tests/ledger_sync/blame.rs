@@ -23,6 +23,7 @@ use crate::single::PEER;
 use crate::single::Single;
 use crate::single::asked;
 use crate::single::cut;
+use crate::single::invalid;
 use crate::single::longer;
 use crate::single::sent;
 
@@ -81,8 +82,7 @@ fn a_wrong_body_costs_the_peer_and_not_the_block() {
 
 #[test]
 fn invalid_headers_blocks_and_transactions_cost_the_peer() {
-    let (host, headers, _) = longer();
-    let params = host.ledger.params();
+    let (_, headers, _) = longer();
     let wrong = Header { time: 0, ..headers[0] };
     let mut single = Single::new(&Host::regtest());
     single.greet(PEER, 82, 40);
@@ -91,9 +91,7 @@ fn invalid_headers_blocks_and_transactions_cost_the_peer() {
     assert_eq!(single.node.ledger().headers().tip().height, 1, "what was good stays");
 
     let fresh = Host::regtest();
-    let mut bad = Forge::new(&fresh.ledger, fresh.time() + 60, Vec::new());
-    bad.seal.directory_root = [1; 32];
-    let bad = bad.block(params);
+    let bad = invalid(&fresh);
     let mut single = Single::new(&fresh);
     single.greet(PEER, 82, 40);
     single.say(PEER, Message::Headers(vec![*bad.header()]));
@@ -105,7 +103,7 @@ fn invalid_headers_blocks_and_transactions_cost_the_peer() {
 
     let mut single = Single::new(&fresh);
     let time = single.now.as_secs() as u32;
-    let good = post(params, &identity(1), time + 600, "hello");
+    let good = post(fresh.ledger.params(), &identity(1), time + 600, "hello");
     single.greet(PEER, 2, 0);
     let outputs = single.say(PEER, Message::Inv(vec![Item::Tx(good.id())]));
     assert_eq!(sent(&outputs, PEER), [Message::GetTxs(vec![good.id()])]);
@@ -151,9 +149,7 @@ fn who_gives_the_last_block_does_not_pay_for_an_invalid_one_before_it() {
 #[test]
 fn headers_of_a_refused_branch_count_against_a_peer_that_goes_on_with_them() {
     let host = Host::regtest();
-    let mut bad = Forge::new(&host.ledger, host.time() + 60, Vec::new());
-    bad.seal.directory_root = [1; 32];
-    let bad = bad.block(host.ledger.params());
+    let bad = invalid(&host);
     let mut single = Single::new(&host);
     single.greet(PEER, 4, 1);
     single.say(PEER, Message::Headers(vec![*bad.header()]));

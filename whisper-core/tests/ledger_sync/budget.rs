@@ -19,9 +19,10 @@ use crate::single::PEER;
 use crate::single::Single;
 use crate::single::cut;
 use crate::single::sent;
+use crate::single::transmitted;
 
-#[test]
-fn a_peer_that_takes_nothing_is_served_a_window_and_cut() {
+/// A chain of eight blocks that are nearly full.
+fn full_blocks() -> Host {
     let mut host = Host::regtest();
     let params = Params::regtest();
     let long = "x".repeat(1_000);
@@ -30,18 +31,49 @@ fn a_peer_that_takes_nothing_is_served_a_window_and_cut() {
             (0..200).map(|at| post(&params, &identity(at), host.time() + 7_000, &long)).collect();
         host.grow(60, &txs);
     }
+    host
+}
+
+fn bytes(outputs: &[Output]) -> usize {
+    outputs.iter().filter_map(transmitted).map(|(_, bytes)| bytes).sum()
+}
+
+/// A socket that takes all at once must not make us read the chain for it without end.
+#[test]
+fn who_takes_everything_is_served_at_a_rate_of_bytes_and_loses_nothing() {
+    let host = full_blocks();
+    let mut single = Single::new(&host);
+    single.greet(PEER, 1, 0);
+    let blocks = |outputs: &[Output]| {
+        let sent = sent(outputs, PEER);
+        sent.iter().filter(|message| matches!(message, Message::Block(_))).count()
+    };
+    let (mut at_once, mut served) = (0, 0);
+    for _ in 0..16 {
+        let outputs = single
+            .say(PEER, Message::GetBlocks([&host.disk.chain[..], &host.disk.chain[..]].concat()));
+        (at_once, served) = (at_once + bytes(&outputs), served + blocks(&outputs));
+    }
+    assert!((15 << 20..16 << 20).contains(&at_once), "{at_once}");
+    let due = single.node.poll_timeout().unwrap().saturating_since(single.now);
+    assert!(due <= Duration::from_millis(70), "{due:?}");
+    while served < 256 {
+        let outputs = single.wait(1);
+        let now = bytes(&outputs);
+        assert!(now <= (4 << 20) + 262_144 && now > 0, "{now}");
+        served += blocks(&outputs);
+    }
+}
+
+#[test]
+fn a_peer_that_takes_nothing_is_served_a_window_and_cut() {
+    let host = full_blocks();
     let mut single = Single { taken: false, ..Single::new(&host) };
     single.greet(PEER, 1, 0);
     let ids: Vec<BlockId> = host.disk.chain.clone();
     let outputs = single.say(PEER, Message::GetBlocks(ids));
     let window = 1_048_576;
-    let bytes: usize = outputs
-        .iter()
-        .map(|output| match output {
-            Output::Transmit { payload, .. } => payload.len(),
-            _ => 0,
-        })
-        .sum();
+    let bytes = bytes(&outputs);
     assert!((window..window + 262_144).contains(&bytes), "{bytes}");
     let rest = single.step(Input::Written { peer: PEER, bytes: 500_000 });
     assert!(!sent(&rest, PEER).is_empty(), "and goes on when there is room");

@@ -85,6 +85,21 @@ fn a_transaction_that_one_peer_withholds_comes_from_the_next() {
     assert_eq!(single.node.peers().count(), 1);
 }
 
+/// Otherwise who was asked a moment too early is never asked again.
+#[test]
+fn a_peer_whose_chain_has_grown_is_asked_again_for_what_it_did_not_have() {
+    let (_, headers, blocks) = longer();
+    let mut single = Single::new(&Host::regtest());
+    single.greet(PEER, 4, 1);
+    let outputs = single.say(PEER, Message::Headers(headers[..1].to_vec()));
+    assert_eq!(asked(&sent(&outputs, PEER)), [blocks[0].id()]);
+    let outputs = single.say(PEER, Message::NotFound(Item::Block(blocks[0].id())));
+    assert_eq!(asked(&sent(&outputs, PEER)), [], "not at once");
+    single.say(PEER, Message::Inv(vec![Item::Block(blocks[1].id())]));
+    let outputs = single.say(PEER, Message::Headers(headers[1..2].to_vec()));
+    assert_eq!(asked(&sent(&outputs, PEER)), [blocks[0].id(), blocks[1].id()]);
+}
+
 /// CH4: a header from the future is asked for again when its time has come.
 #[test]
 fn ch4_a_header_from_the_future_comes_in_later() {

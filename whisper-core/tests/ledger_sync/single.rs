@@ -7,12 +7,14 @@ use whisper_core::ledger::BlockId;
 use whisper_core::ledger::Header;
 use whisper_core::ledger::Message;
 use whisper_core::ledger::Status;
+use whisper_core::ledger::Unchecked;
 use whisper_core::ledger::sync::Input;
 use whisper_core::ledger::sync::Output;
 use whisper_core::ledger::sync::Violation;
 use whisper_core::peer::PeerId;
 use whisper_core::time::Timestamp;
 
+use crate::forge::Forge;
 use crate::forge::Host;
 use crate::forge::at;
 use crate::world::Node;
@@ -36,9 +38,12 @@ impl Single {
 
     pub(crate) fn step(&mut self, input: Input<'_>) -> Vec<Output> {
         let mut outputs: Vec<Output> = self.node.handle(self.now, input).collect();
-        let sent: Vec<_> = outputs.iter().filter_map(transmitted).collect();
-        for (peer, bytes) in sent.into_iter().filter(|_| self.taken) {
-            outputs.extend(self.node.handle(self.now, Input::Written { peer, bytes }));
+        let mut at = 0;
+        while let Some(output) = outputs.get(at).filter(|_| self.taken) {
+            if let Some((peer, bytes)) = transmitted(output) {
+                outputs.extend(self.node.handle(self.now, Input::Written { peer, bytes }));
+            }
+            at += 1;
         }
         assert!(self.node.poll_timeout().is_none_or(|due| due > self.now));
         outputs
@@ -86,8 +91,15 @@ pub(crate) fn cut(outputs: &[Output]) -> Option<Violation> {
     })
 }
 
+/// A block for the tip that the rules refuse, though its header is good.
+pub(crate) fn invalid(host: &Host) -> Block<Unchecked> {
+    let mut bad = Forge::new(&host.ledger, host.time() + 60, Vec::new());
+    bad.seal.directory_root = [1; 32];
+    bad.block(host.ledger.params())
+}
+
 /// A longer chain than the node has, to be given to it bit by bit.
-pub(crate) fn longer() -> (Host, Vec<Header>, Vec<Block<whisper_core::ledger::Unchecked>>) {
+pub(crate) fn longer() -> (Host, Vec<Header>, Vec<Block<Unchecked>>) {
     let mut host = Host::regtest();
     host.grow_empty(40, 60);
     let blocks: Vec<_> = host

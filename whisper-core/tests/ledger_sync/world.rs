@@ -144,7 +144,7 @@ impl World {
                     }
                     self.events.push((index, event));
                 }
-                _ => {}
+                Output::Throttle(..) => {}
             }
         }
         let due = match &self.nodes[index] {

@@ -13,7 +13,6 @@ use whisper_core::ledger::ChainUpdate;
 use whisper_core::ledger::MempoolError;
 use whisper_core::ledger::SigCheck;
 use whisper_core::ledger::Tx;
-use whisper_core::ledger::TxId;
 use whisper_core::ledger::Unchecked;
 use whisper_core::ledger::Verified;
 use whisper_core::ledger::sync::Event;
@@ -143,7 +142,8 @@ impl Engine {
                 tracing::warn!("a stored block cannot be read");
                 self.audience.tell(&LedgerEvent::Unavailable(id));
             }
-            _ => (),
+            // A light node's.
+            Event::Tip { .. } | Event::Answered { .. } | Event::Unanswered(_) => {}
         }
     }
 
@@ -157,12 +157,11 @@ impl Engine {
         if update.is_change() {
             let newest = update.connected.last();
             let height = newest.and_then(|id| self.ledger().headers().get(id));
-            let waits = |id: &TxId| self.node.mempool().get(id).is_some();
             let change = Change {
                 disconnected: update.disconnected.clone(),
                 fork: update.fork,
                 connected: update.connected.clone(),
-                returned: update.returned.iter().map(Tx::id).filter(waits).collect(),
+                returned: update.returned.iter().map(Tx::id).collect(),
                 height: height.map_or(0, |entry| entry.height),
             };
             self.audience.tell(&LedgerEvent::Changed(Arc::new(change)));

@@ -31,7 +31,6 @@ impl Wishes {
                 self.0.push(PeerCommand::Disconnect(peer, goodbye(why)));
             }
             Output::Event(event) => return Some(event),
-            _ => {}
         }
         None
     }

@@ -43,14 +43,13 @@ pub enum Input<'a> {
         /// How many bytes of payload.
         bytes: usize,
     },
-    /// The time that `poll_timeout` named has come, and no other input waits: whoever has not
-    /// answered by now is held to be late.
+    /// The time that `poll_timeout` named has come, and no other input waits: peers that have
+    /// not answered by now are held to be late.
     Timeout,
 }
 
 /// Something to do.
 #[derive(Clone, Debug, Eq, PartialEq)]
-#[non_exhaustive]
 pub enum Output {
     /// Send a packet.
     Transmit {
@@ -71,7 +70,6 @@ pub enum Output {
 
 /// Something the application may care about.
 #[derive(Clone, Debug, Eq, PartialEq)]
-#[non_exhaustive]
 pub enum Event {
     /// A peer has said which chain it has.
     Ready {
@@ -80,7 +78,8 @@ pub enum Event {
         /// What it said.
         status: Status,
     },
-    /// The chain has changed, or a block is to be stored: write it before anything else.
+    /// The chain has changed, or a block is to be stored: write it before anything else. Of what left
+    /// the chain [`ChainUpdate::returned`] names the transactions that wait for a block again.
     Chain(ChainUpdate),
     /// The change that follows takes back more blocks than chance explains.
     DeepReorg {

@@ -125,6 +125,8 @@ impl Links {
         let own = self.get_mut(peer);
         if let Some(own) = own.filter(|own| own.work.is_some_and(|known| work > known)) {
             (own.work, own.height) = (Some(work), height);
+            // Its chain has grown: what it did not have before it may have now.
+            own.lacks.clear();
         }
     }
 
@@ -202,6 +204,15 @@ impl Links {
             let payload = message.encode();
             own.out.sent(now, payload.len());
             self.push(Output::Transmit { peer, code, payload });
+        }
+    }
+
+    /// Sends what a peer has asked for, at its expense.
+    pub(super) fn answer(&mut self, peer: PeerId, message: Message) {
+        let before = self.get(peer).map_or(0, |own| own.out.unwritten());
+        self.send(peer, message);
+        if let Some(own) = self.get_mut(peer) {
+            own.out.charge(own.out.unwritten().saturating_sub(before));
         }
     }
 

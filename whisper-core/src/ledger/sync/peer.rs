@@ -7,6 +7,7 @@ use core::time::Duration;
 
 use super::wire::ITEMS_MAX;
 use super::wire::Question;
+use crate::ledger::block::BLOCK_MAX;
 use crate::ledger::hash::BlockId;
 use crate::ledger::hash::Keccak256;
 use crate::ledger::hash::TxId;
@@ -28,8 +29,14 @@ const LATE: usize = 256;
 pub(super) const STRIKES: u8 = 3;
 /// Requests and announcements that a peer may send, and proofs that it is given: so many a second,
 /// and so many at once.
-const RATE: u64 = 20;
-const BURST: u64 = 200;
+const REQUESTS: Budget = Budget { rate: 20, burst: 200 };
+/// Bytes that a peer is served. The burst is what a peer that catches up may ask for ahead of its
+/// chain; the rate is a line of 32 Mbit/s, at which a year of full blocks takes five hours.
+const BYTES: Budget = Budget { rate: 4 << 20, burst: 16 << 20 };
+/// The bytes that must be left before an answer is looked up: no answer is larger.
+const ANSWER_MAX: u64 = BLOCK_MAX as u64;
+/// What an answer costs beside its bytes, so that what is not there is not looked up for nothing.
+const LOOK_UP: u64 = 1_024;
 
 /// One peer. As long as it does not say its status it is neither asked nor served, and may stay: the
 /// connection is the relay's as well, which has its own greeting, and the ledger that belongs to it
@@ -58,7 +65,7 @@ pub(super) struct Peer {
     pub(super) offered: BTreeSet<TxId>,
     /// When to ask for headers again that were too new, or did not come.
     pub(super) retry: Option<Timestamp>,
-    /// Blocks that it says it does not have.
+    /// Blocks that it says it does not have, as long as its chain does not grow.
     pub(super) lacks: BTreeSet<BlockId>,
     pub(super) strikes: u8,
     allowance: Allowance,
@@ -82,7 +89,7 @@ impl Peer {
             retry: None,
             lacks: BTreeSet::new(),
             strikes: 0,
-            allowance: Allowance::new(now),
+            allowance: Allowance::new(REQUESTS, now),
             out: Outbox::new(now),
         }
     }
@@ -136,51 +143,74 @@ impl Peer {
     /// The next moment at which something is overdue.
     pub(super) fn deadline(&self) -> Option<Timestamp> {
         let bodies = self.blocks.values().chain(self.txs.values()).copied();
-        let others = [self.asked, self.retry, self.out.deadline(), self.out.next_proof()];
+        let others = [self.asked, self.retry, self.out.deadline(), self.out.next_answer()];
         bodies.chain(others.into_iter().flatten()).min()
     }
 
     /// Moves all moments back, after the clock was set back by as much.
     pub(super) fn shift_back(&mut self, by: Duration) {
         let bodies = self.blocks.values_mut().chain(self.txs.values_mut());
-        let budgets = [&mut self.allowance.since, &mut self.out.proofs.since];
-        let own = [&mut self.rests, &mut self.out.progress].into_iter().chain(budgets);
+        let Outbox { proofs, bytes, progress, .. } = &mut self.out;
+        let budgets = [&mut self.allowance.since, &mut proofs.since, &mut bytes.since];
+        let own = [&mut self.rests, progress].into_iter().chain(budgets);
         let all = bodies.chain(own).chain(self.asked.as_mut()).chain(self.retry.as_mut());
         all.for_each(|at| *at = at.saturating_sub(by));
     }
 }
 
+/// So many tokens a second, and so many at once.
+#[derive(Clone, Copy, Debug)]
+struct Budget {
+    rate: u64,
+    burst: u64,
+}
+
 /// Tokens in thousandths.
 #[derive(Debug)]
 struct Allowance {
+    budget: Budget,
     tokens: u64,
     since: Timestamp,
 }
 
 impl Allowance {
-    const fn new(now: Timestamp) -> Self {
-        Self { tokens: BURST * 1_000, since: now }
+    const fn new(budget: Budget, now: Timestamp) -> Self {
+        Self { budget, tokens: budget.burst.saturating_mul(1_000), since: now }
     }
 
+    /// Takes one token; when there is one again, if there is none.
     fn spend(&mut self, now: Timestamp) -> Option<Timestamp> {
-        let elapsed = now.as_millis().saturating_sub(self.since.as_millis());
-        let earned = elapsed.saturating_mul(RATE);
-        self.tokens = self.tokens.saturating_add(earned).min(BURST * 1_000);
-        self.since = now;
-        match self.tokens.checked_sub(1_000) {
-            Some(left) => {
-                self.tokens = left;
-                None
-            }
-            // Nothing that was read is lost; the peer is not read again until there is a token.
-            None => Some(now.saturating_add(Duration::from_millis(1_000 / RATE))),
+        if self.covers(now, 1) {
+            self.charge(1);
+            return None;
         }
+        // Nothing that was read is lost; the peer is not read again until there is a token.
+        Some(now.saturating_add(self.span_of(1_000)))
     }
 
-    /// When there is a token.
-    fn next(&self) -> Timestamp {
-        let lacking = 1_000_u64.saturating_sub(self.tokens);
-        self.since.saturating_add(Duration::from_millis(lacking.div_ceil(RATE)))
+    /// Whether there are so many tokens.
+    fn covers(&mut self, now: Timestamp, tokens: u64) -> bool {
+        let elapsed = now.as_millis().saturating_sub(self.since.as_millis());
+        let earned = elapsed.saturating_mul(self.budget.rate);
+        let most = self.budget.burst.saturating_mul(1_000);
+        self.tokens = self.tokens.saturating_add(earned).min(most);
+        self.since = now;
+        self.tokens >= tokens.saturating_mul(1_000)
+    }
+
+    const fn charge(&mut self, tokens: u64) {
+        self.tokens = self.tokens.saturating_sub(tokens.saturating_mul(1_000));
+    }
+
+    /// When there are so many tokens.
+    fn when(&self, tokens: u64) -> Timestamp {
+        let lacking = tokens.saturating_mul(1_000).saturating_sub(self.tokens);
+        self.since.saturating_add(self.span_of(lacking))
+    }
+
+    /// How long it takes to earn so many thousandths.
+    const fn span_of(&self, thousandths: u64) -> Duration {
+        Duration::from_millis(thousandths.div_ceil(self.budget.rate))
     }
 }
 
@@ -204,12 +234,19 @@ pub(super) struct Outbox {
     /// Proofs cost milliseconds, and asking for one costs nothing: what is asked beyond the budget
     /// waits, since to leave the peer unread would come too late for what was read already.
     proofs: Allowance,
+    /// Bytes of answers: a socket that takes all at once is no reason to read the whole chain for it.
+    bytes: Allowance,
 }
 
 impl Outbox {
     const fn new(now: Timestamp) -> Self {
-        let wants = VecDeque::new();
-        Self { unwritten: 0, progress: now, wants, proofs: Allowance::new(now) }
+        Self {
+            unwritten: 0,
+            progress: now,
+            wants: VecDeque::new(),
+            proofs: Allowance::new(REQUESTS, now),
+            bytes: Allowance::new(BYTES, now),
+        }
     }
 
     /// Remembers a request, if there are not too many.
@@ -221,15 +258,25 @@ impl Outbox {
         fits
     }
 
-    /// The next request to answer, if there is room for the answer and the budget covers it.
+    /// The next request to answer, if there is room for the answer and the budgets cover it.
     pub(super) fn pop(&mut self, now: Timestamp) -> Option<Want> {
-        let is_due = self.has_room() && (!self.is_proof_next() || self.proofs.spend(now).is_none());
+        let is_due = self.has_room()
+            && self.bytes.covers(now, ANSWER_MAX)
+            && (!self.is_proof_next() || self.proofs.spend(now).is_none());
         if is_due { self.wants.pop_front() } else { None }
     }
 
-    /// When a proof that waits for nothing else can be made.
-    fn next_proof(&self) -> Option<Timestamp> {
-        (self.has_room() && self.is_proof_next()).then(|| self.proofs.next())
+    /// Takes what an answer has cost off the budget.
+    pub(super) fn charge(&mut self, bytes: usize) {
+        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+        self.bytes.charge(bytes.saturating_add(LOOK_UP));
+    }
+
+    /// When the budgets cover an answer that waits for nothing else.
+    fn next_answer(&self) -> Option<Timestamp> {
+        let waits = self.has_room() && !self.wants.is_empty();
+        let proof = self.is_proof_next().then(|| self.proofs.when(1));
+        waits.then(|| proof.into_iter().fold(self.bytes.when(ANSWER_MAX), Ord::max))
     }
 
     fn is_proof_next(&self) -> bool {

@@ -46,7 +46,7 @@ impl<A: Archive> LedgerNode<A> {
                     Message::Proof(proof.encode())
                 }),
         };
-        self.links.send(peer, answer);
+        self.links.answer(peer, answer);
     }
 
     fn prove(&self, question: &Question) -> Option<Proof> {

@@ -135,7 +135,11 @@ impl LightEngine {
                 self.answer(&question, from.map(|from| Answer { proof, proven, from }));
             }
             Event::Unanswered(question) => self.answer(&question, None),
-            _ => {}
+            // Those of a node with a whole ledger.
+            Event::Chain(_)
+            | Event::DeepReorg { .. }
+            | Event::Pending(_)
+            | Event::Unavailable(_) => {}
         }
     }
 
