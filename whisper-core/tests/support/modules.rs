@@ -59,16 +59,41 @@ pub(crate) fn circle(modules: &[Module], root: &[&str]) -> Option<Vec<String>> {
     }
 }
 
-/// The imports below `root` that do not lead to a lower one of its `floors`.
-pub(crate) fn climbs(modules: &[Module], root: &[&str], floors: &[&[&str]]) -> Vec<String> {
+/// The floors that ARCHITECTURE.md draws of a folder of sources, each with its modules: after the
+/// number of the floor, up to a point in the middle of the line.
+pub(crate) fn floors(folder: &str) -> Vec<Vec<String>> {
+    let begin = format!("```text {folder}\n");
+    let (_, rest) =
+        ARCHITECTURE.split_once(&begin).unwrap_or_else(|| panic!("{folder} has no picture"));
+    let (picture, _) = rest.split_once("```").expect("the picture ends");
+    let mut floors = BTreeMap::<usize, Vec<String>>::new();
+    for line in picture.lines() {
+        let mut words = line.split_whitespace().take_while(|word| *word != "·");
+        if let Some(Ok(number)) = words.next().map(str::parse) {
+            floors.entry(number).or_default().extend(words.map(ToOwned::to_owned));
+        }
+    }
+    floors.into_values().collect()
+}
+
+const ARCHITECTURE: &str = include_str!("../../../ARCHITECTURE.md");
+
+/// The imports below `root` that do not lead to a lower one of its `floors`, and what stands on no
+/// floor or is drawn and not there.
+pub(crate) fn climbs(modules: &[Module], root: &[&str], floors: &[Vec<String>]) -> Vec<String> {
     let depth = root.len();
-    let floor = |path: &[String]| {
-        let on = |floor: &&[&str]| floor.contains(&path[depth].as_str());
-        floors.iter().position(on).unwrap_or_else(|| panic!("{} stands on no floor", path[depth]))
-    };
+    let floor = |path: &[String]| floors.iter().position(|floor| floor.contains(&path[depth]));
     let inside = |path: &[String]| path.len() > depth && starts_with(path, root);
     let mut climbs = Vec::new();
+    for drawn in floors.iter().flatten() {
+        if !modules.iter().any(|module| inside(&module.path) && module.path[depth] == *drawn) {
+            climbs.push(format!("{drawn} is drawn and not there"));
+        }
+    }
     for module in modules.iter().filter(|module| inside(&module.path)) {
+        if floor(&module.path).is_none() {
+            climbs.push(format!("{} stands on no floor", module.path.join("::")));
+        }
         for import in module.imports.iter().filter(|import| inside(import)) {
             let own = module.path[depth] == import[depth];
             if !own && floor(import) >= floor(&module.path) {
