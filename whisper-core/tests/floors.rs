@@ -62,6 +62,19 @@ fn imports(all: &[Module]) -> Vec<(String, String)> {
 }
 
 #[test]
+fn every_file_that_the_architecture_names_is_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let text = fs::read_to_string(root.join("ARCHITECTURE.md")).expect("the text");
+    let names = text.split('`').skip(1).step_by(2).filter(|name| {
+        let parts = ["whisper-core/", "whisper-net/", "bindings/", "examples/", "fuzz/"];
+        parts.iter().any(|part| name.starts_with(part))
+    });
+    for name in names.chain(["CONTRIBUTING.md"]) {
+        assert!(root.join(name).exists(), "{name} is named and not there");
+    }
+}
+
+#[test]
 fn files_and_functions_are_small() {
     for path in sources() {
         let text = fs::read_to_string(&path).expect("a source file");
