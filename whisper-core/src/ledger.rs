@@ -1,9 +1,9 @@
 //! The second tower: a block chain for what must be public and lasting.
 //!
 //! Blocks hold board posts, the directory of names, and commitments to envelopes; never envelopes,
-//! never who reads what. There is no currency: a transaction costs its author work, and nobody is
-//! paid to mine. The format is the project's own (format 1), its layout and rules are Bitcoin's where
-//! those have stood the test: real Bitcoin headers run through the same code.
+//! never who reads what. There is no currency: a transaction costs its author work, and mining is not
+//! paid. The format is the project's own (format 1), its layout and rules are Bitcoin's where those
+//! have stood the test: real Bitcoin headers run through the same code.
 //!
 //! ```text
 //!   sync      LedgerNode, LightNode: wledger/1 as state machines
@@ -45,7 +45,7 @@
 //! let post = draft.sign(nonce, &alice)?;
 //! mempool.submit(now, post.clone(), &mut ledger)?;
 //!
-//! // A block: whoever wants the post to last searches its nonce.
+//! // A block: a miner searches its nonce.
 //! let template = Template::new(now, &ledger, mempool.select(&ledger), b"alice")?;
 //! let block = BlockMiner::new(template).search(1_000).expect("every other hash fits here");
 //! let update = ledger.accept_block(now, block)?;

@@ -66,7 +66,7 @@ impl Block<Unchecked> {
     }
 
     /// Takes the body apart and holds it against the header's root. Until that has succeeded nothing
-    /// in the body is the header's fault: somebody may have changed it on the way.
+    /// in the body is the header's fault: it may have been changed on the way.
     ///
     /// # Errors
     /// The first rule that the body breaks, in the order of the specification.
@@ -101,7 +101,7 @@ impl<S> Block<S> {
 }
 
 impl Block {
-    /// The first transaction, which nobody signs.
+    /// The first transaction, which is not signed.
     pub const fn seal(&self) -> &Seal {
         &self.state.seal
     }
@@ -122,7 +122,7 @@ impl Block {
         Path::new::<Keccak256>(&self.state.leaves, index)
     }
 
-    /// The block as one that nobody has looked at.
+    /// The block as one that is not checked.
     pub fn into_unchecked(self) -> Block<Unchecked> {
         let Self { bytes, header, id, .. } = self;
         Block { bytes, header, id, state: Unchecked }

@@ -49,7 +49,7 @@ pub struct Entry {
     pub work: ChainWork,
 }
 
-/// Where a chain may begin instead of at genesis, for those who trust whoever says so.
+/// Where a chain may begin instead of at genesis, for those who trust its source.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct HeaderAnchor {
     /// Height of the newest header.
@@ -200,7 +200,7 @@ impl<P: PowHash> HeaderChain<P> {
     }
 
     /// Forgets the oldest headers of the chain until about `keep` are left, and what branches off
-    /// below those. For light clients: who keeps blocks keeps all headers.
+    /// below those. For light clients: a ledger keeps all headers.
     pub fn prune(&mut self, keep: usize) {
         self.trunk.prune(keep.max(MEDIAN_SPAN.saturating_add(1)));
         self.side.remove_orphans(&self.trunk);

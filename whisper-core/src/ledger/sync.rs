@@ -53,9 +53,9 @@ use crate::time::Timestamp;
 /// How often transactions that have expired are dropped, at the most.
 const SWEEP: Duration = Duration::from_secs(60);
 
-/// How old a block may be and still be news, though there are headers of newer ones: sixty blocks,
-/// so that nobody who is behind is told of more than that one by one.
-const NEWS: Duration = Duration::from_secs(7_200);
+/// How old a block may be and still be announced, though there are headers of newer ones: sixty
+/// blocks, so that no peer that is behind hears of more than that one by one.
+const ANNOUNCED: Duration = Duration::from_secs(7_200);
 
 /// A ledger among others: follows the chain with the most work, and hands on what it has.
 ///
@@ -215,7 +215,7 @@ impl<A: Archive> LedgerNode<A> {
             Message::Inv(items) => self.take_items(peer, &items),
             Message::Tx(bytes) => self.take_tx(peer, &bytes),
             Message::NotFound(item) => self.miss(peer, item),
-            // Nobody asked for one.
+            // A whole ledger asks for none.
             Message::Proof(_) => self.links.strike(peer, Violation::Unsolicited),
         }
     }
@@ -252,15 +252,15 @@ impl<A: Archive> LedgerNode<A> {
             _ => None,
         });
         self.take_offer(peer, txs);
-        let mut is_news = false;
+        let mut is_unknown = false;
         for item in items {
             let Item::Block(id) = item else { continue };
             match self.ledger.headers().get(id) {
                 Some(entry) => self.links.note_work(peer, entry.work, entry.height),
-                None => is_news |= !self.ledger.headers().is_refused(id),
+                None => is_unknown |= !self.ledger.headers().is_refused(id),
             }
         }
-        if is_news {
+        if is_unknown {
             headers::ask(&mut self.links, &self.ledger, peer);
         }
     }
@@ -290,7 +290,7 @@ impl<A: Archive> LedgerNode<A> {
         // Peers that were on the other branch all along may never have heard of these.
         let returned: Vec<Item> = update.returned.iter().map(|tx| Item::Tx(tx.id())).collect();
         self.links.push(Output::Event(Event::Chain(update)));
-        if is_change && self.is_news() {
+        if is_change && self.is_worth_announcing() {
             let tip = self.ledger.tip();
             for peer in self.links.behind(tip.work) {
                 self.links.send(peer, Message::Inv([Item::Block(tip.id)].into()));
@@ -301,10 +301,10 @@ impl<A: Archive> LedgerNode<A> {
 
     /// Whether others may not know our newest block. While old ones come in they do. That there are
     /// headers of more is no reason to be silent: their blocks may be withheld.
-    fn is_news(&self) -> bool {
+    fn is_worth_announcing(&self) -> bool {
         let tip = self.ledger.tip();
         let age = self.links.now().saturating_since(tip.header.timestamp());
-        age <= NEWS || tip.id == self.ledger.headers().tip().id
+        age <= ANNOUNCED || tip.id == self.ledger.headers().tip().id
     }
 
     /// Tells all peers but one that there is something.

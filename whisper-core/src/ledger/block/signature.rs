@@ -61,8 +61,8 @@ impl SigCheck {
     }
 }
 
-/// Checks signatures one after the other and gives the tokens of those that are good. Whoever has
-/// threads gives a part of the list to each; the ledger itself tells which one was bad.
+/// Checks signatures one after the other and gives the tokens of those that are good. Give each
+/// thread a part of the list; the ledger itself tells which one was bad.
 pub fn verify_all(checks: &[SigCheck]) -> Vec<Verified> {
     checks.iter().filter_map(|check| check.verify().ok()).collect()
 }

@@ -79,9 +79,8 @@ pub struct Anchor {
     pub root: [u8; 32],
 }
 
-/// A signed transaction: large enough to have all fields, its id computed once. What else is true
-/// of it depends on who asks: [`Tx::decode`] has read all its fields, a [`Ledger`](crate::ledger::Ledger)
-/// judges the rest.
+/// A signed transaction: large enough to have all fields, its id computed once. [`Tx::decode`] reads
+/// all its fields, a [`Ledger`](crate::ledger::Ledger) judges the rest.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Tx {
     bytes: Vec<u8>,
@@ -172,7 +171,7 @@ impl Tx {
         &self.bytes
     }
 
-    /// What stands for it in a block's tree: id and signature, so that nobody need hash it twice.
+    /// What stands for it in a block's tree: id and signature, so that it is hashed once.
     pub(in crate::ledger) fn entry(&self) -> [u8; 96] {
         let mut entry = [0; 96];
         let (id, signature) = entry.split_at_mut(32);

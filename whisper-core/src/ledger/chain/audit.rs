@@ -1,4 +1,4 @@
-//! Looking at a stretch of the chain once more, for whoever doubts it.
+//! Checks a stretch of the chain once more.
 
 use core::ops::RangeInclusive;
 

@@ -52,7 +52,7 @@ impl LightClient {
         Ok(Self { params, headers })
     }
 
-    /// A client that begins at an anchor, which came with the program or from somebody trusted.
+    /// A client that begins at an anchor, which came with the program or from a trusted source.
     ///
     /// # Errors
     /// [`HeaderError`] if the anchor's headers break the rules, do not follow each other, or are

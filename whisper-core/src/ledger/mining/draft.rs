@@ -29,7 +29,7 @@ pub struct TxDraft {
 }
 
 impl TxDraft {
-    /// A transaction for this network by `author`, who has until `expiry` to see it in a block: at
+    /// A transaction for this network by `author` that must stand in a block before `expiry`: at
     /// most two hours after that block's time. The last second of `expiry` that has begun counts.
     ///
     /// # Errors
@@ -61,7 +61,7 @@ impl TxDraft {
         Ok(Self { tag, body, prefix, floor: params.floor(kind, whole.len()) })
     }
 
-    /// The first of these nonces that shows enough work. Whoever calls decides how many to try.
+    /// The first of these nonces that shows enough work. The caller decides how many to try.
     pub fn find(&self, mut nonces: Range<u64>) -> Option<u64> {
         nonces.find(|nonce| self.is_enough(*nonce))
     }
@@ -74,8 +74,8 @@ impl TxDraft {
     /// Closes the draft.
     ///
     /// # Errors
-    /// [`TxError::Author`] if `author` is not whom the draft names, [`TxError::Work`] if the nonce
-    /// does not show enough work.
+    /// [`TxError::Author`] if the draft names another author, [`TxError::Work`] if the nonce does not
+    /// show enough work.
     pub fn sign(&self, nonce: u64, author: &Identity) -> Result<Tx, TxError> {
         if self.body.get(6..Tx::PAYLOAD) != Some(&author.public_key().to_compressed()) {
             return Err(TxError::Author);

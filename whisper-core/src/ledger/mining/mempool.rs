@@ -1,5 +1,5 @@
 //! Transactions that wait for a block: rated by the work that their authors have spent, since
-//! nobody pays.
+//! there are no fees.
 
 mod select;
 

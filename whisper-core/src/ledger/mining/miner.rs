@@ -30,9 +30,9 @@ pub struct Template {
 
 impl Template {
     /// A candidate on top of the ledger's chain. Transactions that cannot stand in it are left out;
-    /// their signatures are taken to be good, as those of a [`Mempool`](crate::ledger::Mempool) are. `tag`
-    /// marks the miner, and must differ between those who search at the same time; of more than 24
-    /// bytes the first count.
+    /// their signatures are taken to be good, as those of a [`Mempool`](crate::ledger::Mempool) are.
+    /// `tag` marks the miner, and must differ between miners that search at the same time; of more
+    /// than 24 bytes the first count.
     ///
     /// # Errors
     /// [`TemplateError`] if no block could be valid now.

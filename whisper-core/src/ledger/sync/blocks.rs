@@ -1,4 +1,4 @@
-//! Fetching blocks: those of the best chains of headers, in order, from all who have them.
+//! Fetching blocks: those of the best chains of headers, in order, from all peers that have them.
 
 use alloc::collections::BTreeMap;
 use alloc::collections::BTreeSet;
@@ -49,7 +49,7 @@ impl<A: Archive> LedgerNode<A> {
         }
     }
 
-    /// Forgets early blocks of branches that nobody follows any more, when there are many.
+    /// Forgets early blocks of branches that are not followed any more, when there are many.
     fn make_room(&mut self) {
         if self.arrived.len() >= WINDOW {
             let wanted: BTreeSet<BlockId> = self.wanted().iter().map(|entry| entry.id).collect();
@@ -81,8 +81,8 @@ impl<A: Archive> LedgerNode<A> {
                 self.links.push(Output::Event(Event::Unavailable(id)));
             }
             Err(BlockError::Body(error)) => self.links.cut(peer, Violation::Body(error)),
-            // Whoever gave this one cannot have known: nobody tries the blocks of a branch before it
-            // has more work. It is refused from now on, and that is all.
+            // The peer that gave this one cannot have known: the blocks of a branch are not tried
+            // before it has more work. It is refused from now on, and that is all.
             Err(BlockError::Ancestor { .. }) => self.forget_lost(),
             Err(BlockError::Header(error @ HeaderError::Refused)) => {
                 self.links.strike(peer, Violation::Header(error));
@@ -101,7 +101,7 @@ impl<A: Archive> LedgerNode<A> {
         arrived.retain(|id, _| ledger.headers().get(id).is_some());
     }
 
-    /// Asks for the next blocks that nobody was asked for.
+    /// Asks for the next blocks that no peer was asked for.
     pub(super) fn schedule(&mut self) {
         let mut plan: BTreeMap<PeerId, Vec<BlockId>> = BTreeMap::new();
         for entry in self.missing() {
@@ -120,7 +120,7 @@ impl<A: Archive> LedgerNode<A> {
         }
     }
 
-    /// The blocks to ask for that nobody was asked for, parents before their children.
+    /// The blocks to ask for that no peer was asked for, parents before their children.
     fn missing(&self) -> Vec<Entry> {
         let is_awaited = |id: &BlockId| {
             self.arrived.contains_key(id)
@@ -132,7 +132,7 @@ impl<A: Archive> LedgerNode<A> {
     }
 
     /// The blocks that lead to more work than the ledger has, as many as there is room for: first
-    /// those of the best chain of headers. Its end may be withheld by whoever mined it, so those of
+    /// those of the best chain of headers. Its end may be withheld by its miner, so those of
     /// branches beside it come next, or one header would hide every other block of its height.
     fn wanted(&self) -> Vec<Entry> {
         let (headers, work) = (self.ledger.headers(), self.ledger.tip().work);
@@ -185,7 +185,7 @@ impl<A: Archive> LedgerNode<A> {
         missing.take(WINDOW).collect()
     }
 
-    /// The peer to ask for a block: one whose chain goes so far, and who has least to do.
+    /// The peer to ask for a block: one whose chain goes so far, and that has least to do.
     fn choose_peer(&self, entry: &Entry, plan: &BTreeMap<PeerId, Vec<BlockId>>) -> Option<PeerId> {
         let load = |id: PeerId, own: usize| plan.get(&id).map_or(0, Vec::len).saturating_add(own);
         let able = self.links.iter().filter(|(id, peer)| {

@@ -29,7 +29,7 @@ pub enum Input<'a> {
     Disconnected(PeerId),
     /// A packet came.
     Received {
-        /// From whom.
+        /// The peer that sent it.
         peer: PeerId,
         /// Its code within the capability.
         code: u8,
@@ -53,7 +53,7 @@ pub enum Input<'a> {
 pub enum Output {
     /// Send a packet.
     Transmit {
-        /// To whom.
+        /// The peer to send it to.
         peer: PeerId,
         /// Its code within the capability.
         code: u8,
@@ -141,8 +141,8 @@ pub enum Violation {
     /// It sent a proof that proves nothing.
     #[error("a proof is not right: {0}")]
     Proof(ProofError),
-    /// It keeps sending what nobody asked for.
-    #[error("nobody asked for this")]
+    /// It keeps sending what was not asked for.
+    #[error("the peer sends what it was not asked for")]
     Unsolicited,
     /// It keeps letting requests wait.
     #[error("requests are not answered")]

@@ -1,4 +1,4 @@
-//! A node for phones: follows headers, asks for proofs, serves nobody.
+//! A node for phones: follows headers, asks for proofs, serves none.
 
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
@@ -42,7 +42,7 @@ pub struct LightNode {
 #[derive(Debug)]
 struct Open {
     question: Question,
-    /// Who is asked, and until when.
+    /// The peer that is asked, and until when.
     asked: Option<(PeerId, Timestamp)>,
     tried: BTreeSet<PeerId>,
 }
@@ -164,7 +164,7 @@ impl LightNode {
         }
     }
 
-    /// A light node has no blocks: it claims the first one only, so that nobody asks it for more.
+    /// A light node has no blocks: it claims the first one only, so that no peer asks it for more.
     fn status(&self) -> Status {
         let genesis = self.client.params().genesis_id();
         Status { genesis, tip: genesis, height: 0, work: ChainWork::ZERO }
@@ -224,7 +224,7 @@ impl LightNode {
     }
 
     /// Whether the peer owed an answer that was given up, and has now given it: it is of no use any
-    /// more, and nobody is to blame.
+    /// more, and the peer is not to blame.
     fn take_late(&mut self, peer: PeerId) -> bool {
         self.late.remove(&peer).is_some()
     }
@@ -254,7 +254,7 @@ impl LightNode {
         late.retain(|peer, _| !is_gone(peer));
     }
 
-    /// Asks for what nobody is asked for; each peer is asked one question at a time, and those who
+    /// Asks for what no peer is asked for; each peer is asked one question at a time, and those that
     /// were late come last.
     fn ask_on(&mut self) {
         let until = self.links.now().saturating_add(PATIENCE);

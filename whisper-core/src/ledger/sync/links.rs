@@ -31,7 +31,7 @@ pub(super) struct Links {
     outputs: VecDeque<Output>,
     now: Timestamp,
     /// Whether a peer has failed to give transactions that others may have.
-    stirred: bool,
+    retry_txs: bool,
 }
 
 /// The least time that can pass.
@@ -69,7 +69,7 @@ impl Links {
         self.outputs.push_back(output);
     }
 
-    /// Takes what has happened to a connection; whoever is new is told our status. A message that is
+    /// Takes what has happened to a connection; a new peer is sent our status. A message that is
     /// in order is left for the node.
     pub(super) fn take(&mut self, input: Input<'_>, status: Status) -> Option<(PeerId, Message)> {
         match input {
@@ -93,16 +93,16 @@ impl Links {
 
     fn forget(&mut self, peer: PeerId) {
         let gone = self.peers.remove(&peer);
-        self.stirred |= gone.is_some_and(|gone| !gone.txs.is_empty());
+        self.retry_txs |= gone.is_some_and(|gone| !gone.txs.is_empty());
     }
 
     /// Notes that others are to be asked for transactions.
-    pub(super) fn stir(&mut self) {
-        self.stirred = true;
+    pub(super) fn retry_txs(&mut self) {
+        self.retry_txs = true;
     }
 
-    pub(super) fn take_stirred(&mut self) -> bool {
-        core::mem::take(&mut self.stirred)
+    pub(super) fn take_retry_txs(&mut self) -> bool {
+        core::mem::take(&mut self.retry_txs)
     }
 
     /// Whether any peer is asked for this transaction.
@@ -230,7 +230,7 @@ impl Links {
         }
     }
 
-    /// Notes what an honest peer does rarely; who does it often is cut.
+    /// Notes what an honest peer does rarely; a peer that does it often is cut.
     pub(super) fn strike(&mut self, peer: PeerId, violation: Violation) {
         let Some(own) = self.get_mut(peer) else { return };
         own.strikes = own.strikes.saturating_add(1);
@@ -252,7 +252,7 @@ impl Links {
     /// Notes that a peer does not have a transaction that it was asked for.
     pub(super) fn lacks_tx(&mut self, peer: PeerId, id: &TxId) {
         if self.get_mut(peer).is_some_and(|own| own.take_tx(id)) {
-            self.stirred = true;
+            self.retry_txs = true;
         } else {
             self.strike(peer, Violation::Unsolicited);
         }
@@ -321,7 +321,7 @@ impl Links {
                 peer.retry = Some(now.saturating_add(PATIENCE));
                 late = true;
             }
-            self.stirred |= late_txs;
+            self.retry_txs |= late_txs;
             if late {
                 self.strike(id, Violation::Stalled);
             }

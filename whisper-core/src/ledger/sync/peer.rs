@@ -40,7 +40,7 @@ const LOOK_UP: u64 = 1_024;
 
 /// One peer. As long as it does not say its status it is neither asked nor served, and may stay: the
 /// connection is the relay's as well, which has its own greeting, and the ledger that belongs to it
-/// may begin later or have ended. That a status comes within five seconds binds those who run one.
+/// may begin later or have ended. That a status comes within five seconds binds peers that run one.
 #[derive(Debug)]
 pub(super) struct Peer {
     /// The work of the best chain that it has shown; nothing before its status.
@@ -48,7 +48,7 @@ pub(super) struct Peer {
     pub(super) height: u32,
     /// Until when headers must have come, if it was asked for some.
     pub(super) asked: Option<Timestamp>,
-    /// Whether headers were given up lately: should they come, nobody is to blame.
+    /// Whether headers were given up lately: should they come, the peer is not to blame.
     pub(super) late_headers: bool,
     /// Whether to ask again when they have come.
     pub(super) again: bool,
@@ -59,7 +59,7 @@ pub(super) struct Peer {
     pub(super) blocks: BTreeMap<BlockId, Timestamp>,
     /// Transactions that it was asked for, and until when each must have come.
     pub(super) txs: BTreeMap<TxId, Timestamp>,
-    /// Blocks and transactions that were given up lately: should they come, nobody is to blame.
+    /// Blocks and transactions that were given up lately: should they come, the peer is not to blame.
     late: BTreeSet<[u8; 32]>,
     /// Transactions that it has and was not asked for yet.
     pub(super) offered: BTreeSet<TxId>,
@@ -178,7 +178,7 @@ impl Allowance {
         Self { budget, tokens: budget.burst.saturating_mul(1_000), since: now }
     }
 
-    /// Takes one token; when there is one again, if there is none.
+    /// Takes one token. Without one, returns when there is one again.
     fn spend(&mut self, now: Timestamp) -> Option<Timestamp> {
         if self.covers(now, 1) {
             self.charge(1);

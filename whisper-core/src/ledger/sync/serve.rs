@@ -26,8 +26,8 @@ impl<A: Archive> LedgerNode<A> {
     fn serve(&mut self, peer: PeerId, want: &Want) {
         let answer = match want {
             Want::Headers(locator, stop) => {
-                // Of the chain that our status tells: what lies beyond it we could not give, and who
-                // follows headers alone would follow one that may not exist.
+                // Of the chain that our status tells: what lies beyond it we could not give, and a
+                // peer that follows headers alone would follow one that may not exist.
                 Message::Headers(self.ledger.after(locator, stop, HEADERS_MAX))
             }
             Want::Block(id) => {

@@ -30,7 +30,7 @@ impl<A: Archive> LedgerNode<A> {
         self.ask_txs(peer);
     }
 
-    /// Asks a peer for what it offers, as far as nobody is asked for it and there is room.
+    /// Asks a peer for what it offers, as far as no peer is asked for it and there is room.
     pub(super) fn ask_txs(&mut self, peer: PeerId) {
         let Some(own) = self.links.get_mut(peer) else { return };
         let offered = core::mem::take(&mut own.offered);
@@ -56,7 +56,7 @@ impl<A: Archive> LedgerNode<A> {
 
     /// Asks others for what a peer has failed to give.
     pub(super) fn ask_others(&mut self) {
-        if self.links.take_stirred() {
+        if self.links.take_retry_txs() {
             self.links.ready().collect::<Vec<_>>().into_iter().for_each(|peer| self.ask_txs(peer));
         }
     }
@@ -81,7 +81,7 @@ impl<A: Archive> LedgerNode<A> {
                 self.announce(&[Item::Tx(id)], Some(peer));
             }
             Err(MempoolError::Tx(error)) if is_fault(error) => {
-                self.links.stir();
+                self.links.retry_txs();
                 self.links.cut(peer, Violation::Tx(error));
             }
             // Clocks, chains and fill levels differ between honest nodes.
@@ -91,7 +91,7 @@ impl<A: Archive> LedgerNode<A> {
     }
 }
 
-/// Whether nobody honest hands on such a transaction.
+/// Whether no honest peer hands on such a transaction.
 const fn is_fault(error: TxError) -> bool {
     !matches!(error, TxError::Expiry | TxError::Duplicate | TxError::Register(_))
 }

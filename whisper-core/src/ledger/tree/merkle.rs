@@ -69,7 +69,7 @@ impl Path {
         let mut hash = leaf;
         let mut beside = self.hashes.iter();
         while last > 0 {
-            // The last of an odd level has nobody beside it and rises as it is.
+            // The last of an odd level has no sibling and rises as it is.
             if at != last || at % 2 == 1 {
                 let other = beside.next()?;
                 hash = if at % 2 == 1 { node::<H>(other, &hash) } else { node::<H>(&hash, other) };

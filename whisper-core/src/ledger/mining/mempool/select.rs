@@ -12,7 +12,7 @@ use crate::ledger::block::tx::Tx;
 use crate::ledger::chain::Ledger;
 use crate::ledger::hash::TxId;
 
-/// So that nobody fills a block alone.
+/// So that no author fills a block alone.
 const PER_AUTHOR: usize = 4;
 /// A day: how old an author's name must be for the reserved half.
 const NAME_AGE: u32 = 720;
@@ -21,7 +21,7 @@ const REGISTERS: usize = 64;
 
 impl Mempool {
     /// The transactions for the next block, best rated first: at most four of one author, and half
-    /// of the bytes for those who have owned a name for a day, as far as they have use for them.
+    /// of the bytes for authors that have owned a name for a day, as far as they use them.
     pub fn select(&self, ledger: &Ledger) -> Vec<Tx> {
         let mut choice = Choice::default();
         let tip = ledger.tip().height;
