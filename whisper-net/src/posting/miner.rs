@@ -16,7 +16,7 @@ use whisper_core::pow::Work;
 use whisper_core::time::Timestamp;
 
 use super::PostId;
-use super::outbox::Parcel;
+use super::intake::Parcel;
 
 /// Searches for the nonces of drafts, in turns of some milliseconds on tokio's blocking threads.
 ///

@@ -1,8 +1,8 @@
 //! The loop: transport, timer and commands go into the relay engine, what it asks for is carried out.
 
+mod effects;
 mod handlers;
-mod shell;
-mod suspicion;
+mod skew;
 
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -21,9 +21,9 @@ use whisper_core::peer::PeerId;
 use whisper_core::pow::Rating;
 use whisper_core::topic::Bloom;
 
+pub(crate) use self::effects::Shell;
 use self::handlers::Handlers;
-pub(crate) use self::shell::Shell;
-use self::suspicion::Suspicion;
+use self::skew::Suspicion;
 use crate::clock::Clock;
 use crate::events::Event;
 use crate::gap::Feed;

@@ -1,24 +1,24 @@
 //! From a message to an envelope that peers have: posts, the work on them, what becomes of them.
 
 mod delivery;
-mod desk;
+mod intake;
 mod miner;
-mod outbox;
 mod post;
+mod queue;
 
 pub(crate) use self::delivery::Cancellations;
 pub use self::delivery::Delivery;
 pub use self::delivery::DeliveryState;
 pub use self::delivery::PostError;
 pub use self::delivery::Undelivered;
-pub(crate) use self::desk::Desk;
-pub(crate) use self::desk::Order;
-pub(crate) use self::desk::Outlook;
-pub(crate) use self::desk::Ready;
-pub(crate) use self::outbox::Outbox;
-pub(crate) use self::outbox::Parcel;
+pub(crate) use self::intake::Outbox;
+pub(crate) use self::intake::Parcel;
 pub use self::post::Post;
 pub use self::post::Recipient;
+pub(crate) use self::queue::Desk;
+pub(crate) use self::queue::Order;
+pub(crate) use self::queue::Outlook;
+pub(crate) use self::queue::Ready;
 
 /// Names one post of a node.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]

@@ -18,8 +18,8 @@ use super::PostId;
 use super::delivery::DeliveryState;
 use super::delivery::PostError;
 use super::delivery::StateSender;
+use super::intake::Parcel;
 use super::miner::Miner;
-use super::outbox::Parcel;
 
 /// A parcel on the desk.
 pub(crate) struct Order {

@@ -15,7 +15,7 @@ use super::delivery::Cancellations;
 use super::delivery::Delivery;
 use super::delivery::DeliveryState;
 use super::delivery::PostError;
-use super::desk::Order;
+use super::queue::Order;
 use crate::driver::Command;
 
 /// The way to the desk. Clones lead to the same desk, and none keeps the node alive.
