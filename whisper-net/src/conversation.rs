@@ -24,6 +24,7 @@ use crate::entropy::NoEntropy;
 use crate::gap;
 use crate::handle::Closed;
 use crate::handle::Handle;
+use crate::posting::Room;
 
 /// The conversations of one identity, and its contacts: those whose invitations are accepted without
 /// a question. All of it lives in memory and ends with the node.
@@ -108,7 +109,8 @@ impl Conversations {
         options: InviteOptions,
     ) -> Result<Sent, ConversationError> {
         let text = text.to_owned();
-        self.step(move |sessions, now, mut rng| {
+        let room = self.node.room(text.len()).await;
+        self.step(room, move |sessions, now, mut rng| {
             let text = Some(text.as_str()).filter(|text| !text.is_empty());
             sessions.invite(now, peer, options, text, &mut rng)
         })
@@ -116,7 +118,8 @@ impl Conversations {
     }
 
     /// Says something to `peer`: on the session that it is known to read, before that on our own
-    /// invitation's.
+    /// invitation's. Waits while the queue of posts is full. What is said to one peer leaves in the
+    /// order in which it was said.
     ///
     /// # Errors
     /// [`ConversationError`]; then nothing has changed.
@@ -126,7 +129,9 @@ impl Conversations {
         data: impl Into<Vec<u8>>,
     ) -> Result<Sent, ConversationError> {
         let data = data.into();
-        self.step(move |sessions, now, mut rng| sessions.send(now, &peer, &data, &mut rng)).await
+        let room = self.node.room(data.len()).await;
+        self.step(room, move |sessions, now, mut rng| sessions.send(now, &peer, &data, &mut rng))
+            .await
     }
 
     /// Accepts what `peer` has asked for: it becomes a contact, and what it said comes as events.
@@ -134,7 +139,7 @@ impl Conversations {
     /// # Errors
     /// [`ConversationError`]; then nothing has changed.
     pub async fn accept(&self, peer: PublicKey) -> Result<(), ConversationError> {
-        self.step(move |sessions, now, mut rng| sessions.accept(now, &peer, &mut rng))
+        self.step(None, move |sessions, now, mut rng| sessions.accept(now, &peer, &mut rng))
             .await
             .map(drop)
     }
@@ -144,7 +149,7 @@ impl Conversations {
     /// # Errors
     /// [`ConversationError`]; then nothing has changed.
     pub async fn refuse(&self, peer: PublicKey) -> Result<(), ConversationError> {
-        self.step(move |sessions, _, _| sessions.refuse(&peer)).await.map(drop)
+        self.step(None, move |sessions, _, _| sessions.refuse(&peer)).await.map(drop)
     }
 
     /// Ends the conversation with `peer`, wipes its keys, and says so as well as it goes.
@@ -152,7 +157,7 @@ impl Conversations {
     /// # Errors
     /// [`ConversationError`]; then nothing has changed.
     pub async fn close(&self, peer: PublicKey) -> Result<Sent, ConversationError> {
-        self.step(move |sessions, now, mut rng| sessions.close(now, &peer, &mut rng)).await
+        self.step(None, move |sessions, now, mut rng| sessions.close(now, &peer, &mut rng)).await
     }
 
     /// Wipes all keys of all conversations at once, without a word to anybody.
@@ -168,7 +173,7 @@ impl Conversations {
     /// # Errors
     /// [`ConversationError`]; then nothing has changed.
     pub async fn add_contact(&self, peer: PublicKey) -> Result<(), ConversationError> {
-        self.step(move |sessions, now, mut rng| sessions.add_contact(now, peer, &mut rng))
+        self.step(None, move |sessions, now, mut rng| sessions.add_contact(now, peer, &mut rng))
             .await
             .map(drop)
     }
@@ -178,7 +183,7 @@ impl Conversations {
     /// # Errors
     /// [`ConversationError`]; then nothing has changed.
     pub async fn remove_contact(&self, peer: PublicKey) -> Result<(), ConversationError> {
-        self.step(move |sessions, _, _| sessions.remove_contact(&peer)).await.map(drop)
+        self.step(None, move |sessions, _, _| sessions.remove_contact(&peer)).await.map(drop)
     }
 
     /// The contacts, in the order of their keys.
@@ -223,6 +228,7 @@ impl Conversations {
     /// Once it is asked for, a step is carried out whole, whether somebody waits for it or not.
     async fn step(
         &self,
+        room: Option<Room>,
         step: impl FnOnce(
             &mut Sessions,
             Timestamp,
@@ -233,7 +239,7 @@ impl Conversations {
     ) -> Result<Sent, ConversationError> {
         let own = self.identity;
         let dispatches = self.node.ask_reader(move |reader| {
-            reader.step(&own, |sessions, now, rng| {
+            reader.step(&own, room, |sessions, now, rng| {
                 step(sessions, now, rng).map_err(ConversationError::from)
             })
         });

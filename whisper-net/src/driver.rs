@@ -30,12 +30,7 @@ use crate::gap::Feed;
 use crate::handle::Peer;
 use crate::handle::Stats;
 use crate::handler::PeerEvent;
-use crate::posting::Cancellations;
-use crate::posting::DeliveryState;
-use crate::posting::Order;
-use crate::posting::Outlook;
-use crate::posting::PostError;
-use crate::posting::PostId;
+use crate::posting::PeerDemand;
 use crate::posting::Ready;
 use crate::transport::DialError;
 use crate::transport::EVENTS_PER_POLL;
@@ -53,7 +48,6 @@ pub(crate) struct Driver {
     handlers: Handlers,
     clock: Clock,
     commands: mpsc::Receiver<Command>,
-    cancellations: Arc<Cancellations>,
     batch: Vec<TransportEvent>,
     suspicion: Suspicion,
     drain: Duration,
@@ -64,11 +58,10 @@ pub(crate) struct Driver {
 /// Why the loop woke up.
 enum Wake {
     Command(Command),
-    Cancelled(Vec<PostId>),
     /// So many events stand in the batch; none, if the transport has ended.
     Transport(usize),
-    /// An envelope is ready, or what waits should be looked at again.
-    Desk(Option<Ready>),
+    /// An envelope is ready, or posts should be looked at again.
+    Posts(Option<Ready>),
     Timer,
     /// The last handle is gone.
     Abandoned,
@@ -80,7 +73,6 @@ impl Driver {
         shell: Shell,
         clock: Clock,
         commands: mpsc::Receiver<Command>,
-        cancellations: Arc<Cancellations>,
         drain: Duration,
     ) -> Self {
         Self {
@@ -89,7 +81,6 @@ impl Driver {
             handlers: Handlers::default(),
             clock,
             commands,
-            cancellations,
             batch: Vec::with_capacity(EVENTS_PER_POLL),
             suspicion: Suspicion::default(),
             drain,
@@ -123,13 +114,12 @@ impl Driver {
 
     async fn wait(&mut self) -> Wake {
         let span = self.until_next_timeout();
-        let Shell { transport, desk, .. } = &mut self.shell;
+        let Shell { transport, posts, .. } = &mut self.shell;
         let batch = &mut self.batch;
         tokio::select! {
             command = self.commands.recv() => command.map_or(Wake::Abandoned, Wake::Command),
-            ids = self.cancellations.next() => Wake::Cancelled(ids),
             count = poll_fn(|cx| transport.poll_events(cx, batch)) => Wake::Transport(count),
-            ready = desk.next(|| self.clock.now()) => Wake::Desk(ready),
+            ready = posts.next(|| self.clock.now()) => Wake::Posts(ready),
             () = tokio::time::sleep(span) => Wake::Timer,
         }
     }
@@ -138,25 +128,16 @@ impl Driver {
     fn step(&mut self, wake: Wake) -> bool {
         match wake {
             Wake::Command(command) => command(self),
-            Wake::Cancelled(ids) => self.cancel(ids),
             Wake::Transport(0) | Wake::Abandoned => return false,
             Wake::Transport(_) => self.take_batch(),
-            Wake::Desk(Some(ready)) => self.publish(ready),
-            Wake::Desk(None) => self.shell.note_changed_outlook(),
+            Wake::Posts(Some(ready)) => self.publish(ready),
+            Wake::Posts(None) => (),
             Wake::Timer => {
                 self.feed(Input::Timeout);
                 self.time_out_handlers();
             }
         }
         true
-    }
-
-    /// What is given up was handed in before, and may still stand among the commands.
-    fn cancel(&mut self, ids: Vec<PostId>) {
-        while let Ok(command) = self.commands.try_recv() {
-            command(self);
-        }
-        ids.into_iter().for_each(|id| self.shell.desk.cancel(id));
     }
 
     fn feed(&mut self, input: Input<'_>) {
@@ -199,7 +180,7 @@ impl Driver {
                 }
                 if code != packet::code::MESSAGES {
                     // It may now take what it did not take before.
-                    self.shell.note_changed_outlook();
+                    self.shell.note_changed_demand();
                 }
                 self.feed(Input::Received { peer, code, payload: &payload });
             }
@@ -214,27 +195,27 @@ impl Driver {
 
     /// Begins the work on posts that have become possible.
     fn work(&mut self) {
-        if self.shell.take_changed_outlook() {
-            let outlook = self.outlook();
-            self.shell.desk.work(self.clock.now(), &outlook);
+        if self.shell.has_posts_to_work_on() {
+            let demand = self.demand();
+            self.shell.posts.work(self.clock.now(), &demand);
         }
     }
 
-    fn outlook(&self) -> Outlook {
+    fn demand(&self) -> PeerDemand {
         let (own, advised) = (self.node.min_rating(), self.node.advised_rating());
-        Outlook { own, advised, peers: self.node.peers().collect() }
+        PeerDemand { own, advised, peers: self.node.peers().collect() }
     }
 
     fn publish(&mut self, ready: Ready) {
         let now = self.clock.now();
-        let Ready { envelope, state } = ready;
+        let Ready { envelope, progress } = ready;
         let hash = envelope.hash();
         match self.node.publish(now, envelope) {
             Ok(outputs) => {
-                self.shell.desk.published(hash, state, Ok(()));
+                self.shell.posts.published(hash, progress, Ok(()));
                 outputs.for_each(|output| self.shell.carry_out(now, output));
             }
-            Err(why) => self.shell.desk.published(hash, state, Err(why)),
+            Err(why) => self.shell.posts.published(hash, progress, Err(why)),
         }
     }
 
@@ -251,7 +232,7 @@ impl Driver {
     fn is_done(&self) -> bool {
         let Some(deadline) = self.deadline else { return false };
         let unwritten = self.node.peers().any(|peer: PeerInfo| peer.unwritten > 0);
-        (self.shell.desk.is_drained() && !unwritten) || deadline <= Instant::now()
+        (self.shell.posts.is_drained() && !unwritten) || deadline <= Instant::now()
     }
 
     async fn say_goodbye(&mut self) {
@@ -271,15 +252,6 @@ impl Driver {
 
 /// What commands do.
 impl Driver {
-    pub(crate) fn take_order(&mut self, order: Order) {
-        if self.deadline.is_some() {
-            order.state.send_replace(DeliveryState::Failed(PostError::Closed));
-            return;
-        }
-        self.shell.desk.take(order);
-        self.shell.note_changed_outlook();
-    }
-
     pub(crate) fn send_direct(
         &mut self,
         peer: PeerId,
@@ -303,7 +275,7 @@ impl Driver {
         for output in self.node.set_min_rating(now, min) {
             self.shell.carry_out(now, output);
         }
-        self.shell.note_changed_outlook();
+        self.shell.note_changed_demand();
     }
 
     pub(crate) fn set_bloom(&mut self, bloom: Option<Bloom>) {
@@ -382,8 +354,8 @@ impl Driver {
     pub(crate) fn shut_down(&mut self) {
         if self.deadline.is_none() {
             self.deadline = Some(Instant::now() + self.drain);
-            let outlook = self.outlook();
-            self.shell.desk.give_up_unreachable(&outlook);
+            let demand = self.demand();
+            self.shell.posts.wind_up(&demand);
         }
     }
 }

@@ -33,13 +33,14 @@ use crate::envelopes::Envelopes;
 use crate::events::Events;
 use crate::gap;
 use crate::handler::Handler;
-use crate::posting::Cancellations;
+use crate::posting;
 use crate::posting::Delivery;
-use crate::posting::Desk;
 use crate::posting::Outbox;
-use crate::posting::Parcel;
 use crate::posting::Post;
 use crate::posting::PostError;
+use crate::posting::PostQueue;
+use crate::posting::Room;
+use crate::posting::Submission;
 use crate::subscription::Subscription;
 use crate::transport::DialError;
 use crate::transport::PeerFacts;
@@ -77,21 +78,14 @@ pub fn start(config: Config) -> Result<Handle, StartError> {
 
     let local_address = transport.local_address();
     let (commands, commands_receiver) = mpsc::channel(MOST_COMMANDS);
-    let cancellations = Arc::new(Cancellations::default());
-    let outbox = Outbox::new(commands.downgrade(), Arc::clone(&cancellations));
+    let (outbox, intake) = posting::channel();
     let queue = Arc::new(Queue::new(worker::Limits::of_pool(config.node.pool_bytes)));
     let reader = Reader::new(queue.limits().bytes, &config.clock, &config.entropy, outbox.clone());
     let (alive, ended) = watch::channel(());
     let worker = worker::start(&runtime, Arc::clone(&queue), reader, alive.clone());
-    let shell = Shell::new(transport, Desk::new(config.mining_threads), Arc::clone(&queue));
-    let driver = Driver::new(
-        node,
-        shell,
-        config.clock.clone(),
-        commands_receiver,
-        cancellations,
-        config.drain,
-    );
+    let posts = PostQueue::new(intake, config.mining_threads);
+    let shell = Shell::new(transport, posts, Arc::clone(&queue));
+    let driver = Driver::new(node, shell, config.clock.clone(), commands_receiver, config.drain);
     runtime.spawn(async move {
         driver.run().await;
         drop(alive);
@@ -131,14 +125,31 @@ struct Inner {
 impl Handle {
     /// Encrypts a message, works for its rating and sends it. Returns at once: the delivery tells
     /// what becomes of it.
-    #[expect(clippy::needless_pass_by_value, reason = "a post is handed over")]
+    ///
+    /// Posts leave in the order in which they were handed in, except that one which needs little work
+    /// overtakes those that need much. 16 MiB of them may wait, some 16,000 short ones; what is handed
+    /// in beyond that fails with [`PostError::QueueFull`]. [`Handle::post_when_ready`] waits instead.
     pub fn post(&self, post: Post) -> Delivery {
+        self.post_into(None, post)
+    }
+
+    /// As [`Handle::post`], once there is room for it among the posts that wait. Safe to cancel:
+    /// nothing is posted then.
+    pub async fn post_when_ready(&self, post: Post) -> Delivery {
+        let room = self.0.outbox.room(post.payload.len()).await;
+        self.post_into(room, post)
+    }
+
+    #[expect(clippy::needless_pass_by_value, reason = "a post is handed over")]
+    fn post_into(&self, room: Option<Room>, post: Post) -> Delivery {
         let (draft, nonce) = match self.seal(&post) {
             Ok(sealed) => sealed,
             Err(why) => return self.0.outbox.fail(why),
         };
         let Post { target, patience, .. } = post;
-        self.0.outbox.send(Parcel { draft, backdate: Duration::ZERO, target, patience, nonce })
+        let backdate = Duration::ZERO;
+        let submission = Submission { draft, backdate, target, patience, nonce, lane: None };
+        self.0.outbox.send(submission, room)
     }
 
     /// Sends a message to one peer, past pool and network and without work. The peer takes it if it
@@ -333,6 +344,11 @@ impl Handle {
         let (topic, data) = post.encrypt(&mut rng)?;
         let draft = Draft::new(self.0.clock.now(), post.ttl, topic, data)?;
         Ok((draft, rng.next_u64()))
+    }
+
+    /// Waits for room for a message in the post queue; nothing once the node has ended.
+    pub(crate) async fn room(&self, bytes: usize) -> Option<Room> {
+        self.0.outbox.room(bytes).await
     }
 
     /// Lets the worker do something between two batches, and waits for the answer.

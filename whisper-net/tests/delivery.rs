@@ -234,6 +234,64 @@ async fn what_cannot_be_made_fails_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_posted_in_one_breath_arrives_in_order_and_whole() {
+    let (alice, bob) = pair(&MemoryNetwork::new()).await;
+    let key = key();
+    let filter = whisper_core::inbox::Filter::new(key.clone());
+    let mut reader = bob.subscribe(filter).await.unwrap();
+    let texts: Vec<String> = (0..1_500).map(|number| number.to_string()).collect();
+    for text in &texts {
+        let post =
+            Post { target: Some(rating(0.001)), ..Post::to_all(key.clone(), TOPIC, &**text) };
+        drop(alice.post(post));
+    }
+    for text in &texts {
+        assert_eq!(common::message(&mut reader).await.message.payload(), text.as_bytes());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn strangers_that_demand_much_neither_stop_posts_nor_make_them_dear() {
+    let network = MemoryNetwork::new();
+    let alice = start(&network, "alice");
+    let mut strangers = vec![start(&network, "honest")];
+    for (name, min) in [("boundless", 1e300), ("endless", 1e300), ("dear", 200.0)] {
+        let mut settings = config(&network, name);
+        settings.node.min_rating = rating(min);
+        strangers.push(whisper_net::start(settings).unwrap());
+    }
+    for stranger in &strangers {
+        connect(stranger, &alice).await;
+    }
+    let delivery = alice.post(post());
+    let (target, expected, _, left_out) = working(&delivery).await;
+    assert!(target < rating(1.0) && left_out == 3, "{target} {left_out}");
+    assert!(expected < Duration::from_secs(1), "{expected:?}");
+    within(delivery.sent()).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn peers_that_we_dialled_decide_what_a_post_costs() {
+    let network = MemoryNetwork::new();
+    let alice = start(&network, "alice");
+    let mut peers = Vec::new();
+    for (name, min) in [("dialled", 0.01), ("low", 0.001), ("lower", 0.000_1), ("dear", 0.1)] {
+        let mut settings = config(&network, name);
+        settings.node.min_rating = rating(min);
+        let peer = whisper_net::start(settings).unwrap();
+        match name {
+            "dialled" => connect(&alice, &peer).await,
+            _ => connect(&peer, &alice).await,
+        }
+        peers.push(peer);
+    }
+    // Long enough for the work to be seen.
+    let delivery = alice.post(Post { ttl: Duration::from_secs(10_000), ..post() });
+    let (target, _, _, left_out) = working(&delivery).await;
+    assert_eq!((target, left_out), (rating(0.01), 1));
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_waits_is_bounded() {
     let alice = start(&MemoryNetwork::new(), "alice");
     let mut deliveries = Vec::new();

@@ -13,7 +13,7 @@ use whisper_core::time::Timestamp;
 
 use crate::events::Event;
 use crate::gap::Feed;
-use crate::posting::Desk;
+use crate::posting::PostQueue;
 use crate::transport::DisconnectReason;
 use crate::transport::Goodbye;
 use crate::transport::PeerFacts;
@@ -25,7 +25,7 @@ use crate::worker::Queue;
 /// Everything around the relay engine.
 pub(crate) struct Shell {
     pub(super) transport: Box<dyn Transport>,
-    pub(super) desk: Desk,
+    pub(super) posts: PostQueue,
     pub(super) facts: BTreeMap<PeerId, PeerFacts>,
     pub(super) totals: Totals,
     /// Until when the relay leaves peers unread.
@@ -36,7 +36,7 @@ pub(crate) struct Shell {
     audience: Vec<Feed<Event>>,
     watchers: Vec<Feed<Arc<Envelope>>>,
     /// Whether a post that waits may have become possible.
-    outlook_changed: bool,
+    demand_changed: bool,
 }
 
 /// What was counted since the start.
@@ -50,10 +50,10 @@ pub(crate) struct Totals {
 }
 
 impl Shell {
-    pub(crate) fn new(transport: Box<dyn Transport>, desk: Desk, queue: Arc<Queue>) -> Self {
+    pub(crate) fn new(transport: Box<dyn Transport>, posts: PostQueue, queue: Arc<Queue>) -> Self {
         Self {
             transport,
-            desk,
+            posts,
             facts: BTreeMap::new(),
             totals: Totals::default(),
             unread: BTreeMap::new(),
@@ -61,7 +61,7 @@ impl Shell {
             arrivals: Vec::new(),
             audience: Vec::new(),
             watchers: Vec::new(),
-            outlook_changed: false,
+            demand_changed: false,
         }
     }
 
@@ -104,7 +104,7 @@ impl Shell {
     fn hear(&mut self, event: node::Event) {
         match event {
             node::Event::Ready(peer) => {
-                self.outlook_changed = true;
+                self.demand_changed = true;
                 self.tell(&Event::Ready(peer));
             }
             node::Event::Admitted { envelope, .. } => {
@@ -117,7 +117,7 @@ impl Shell {
             node::Event::Direct { envelope, .. } => {
                 self.arrivals.push(Arrival { envelope, direct: true });
             }
-            own => self.desk.note(&own),
+            own => self.posts.note(&own),
         }
     }
 
@@ -157,18 +157,21 @@ impl Shell {
         }
     }
 
-    pub(super) const fn note_changed_outlook(&mut self) {
-        self.outlook_changed = true;
+    pub(super) const fn note_changed_demand(&mut self) {
+        self.demand_changed = true;
     }
 
-    pub(super) fn take_changed_outlook(&mut self) -> bool {
-        std::mem::take(&mut self.outlook_changed) && self.desk.has_waiting()
+    /// Whether posts are to be worked on, after all that this step has changed.
+    pub(super) fn has_posts_to_work_on(&mut self) -> bool {
+        if std::mem::take(&mut self.demand_changed) {
+            self.posts.reconsider();
+        }
+        self.posts.has_work()
     }
 }
 
 impl Drop for Shell {
     fn drop(&mut self) {
-        self.desk.close();
         self.queue.close();
     }
 }

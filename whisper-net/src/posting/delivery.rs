@@ -5,11 +5,8 @@ use std::future::Future;
 use std::future::IntoFuture;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::PoisonError;
 use std::time::Duration;
 
-use tokio::sync::Notify;
 use tokio::sync::watch;
 use whisper_core::envelope::EnvelopeError;
 use whisper_core::message::MessageError;
@@ -18,6 +15,7 @@ use whisper_core::peer::PeerId;
 use whisper_core::pow::Rating;
 
 use super::PostId;
+use super::intake::Shared;
 use crate::entropy::NoEntropy;
 
 /// A post on its way. Dropped, it lets the post go on. A clone follows the same post by itself.
@@ -28,16 +26,16 @@ use crate::entropy::NoEntropy;
 pub struct Delivery {
     id: PostId,
     state: watch::Receiver<DeliveryState>,
-    cancellations: Arc<Cancellations>,
+    queue: Arc<Shared>,
 }
 
 /// Tells a delivery how far it is.
-pub(crate) type StateSender = watch::Sender<DeliveryState>;
+pub(super) type StateSender = watch::Sender<DeliveryState>;
 
 impl Delivery {
-    pub(crate) fn new(id: PostId, cancellations: &Arc<Cancellations>) -> (Self, StateSender) {
+    pub(super) fn new(id: PostId, queue: &Arc<Shared>) -> (Self, StateSender) {
         let (sender, receiver) = watch::channel(DeliveryState::Waiting);
-        (Self { id, state: receiver, cancellations: Arc::clone(cancellations) }, sender)
+        (Self { id, state: receiver, queue: Arc::clone(queue) }, sender)
     }
 
     /// How far it is.
@@ -72,7 +70,7 @@ impl Delivery {
 
     /// Gives the post up. An envelope that is in the pool already goes on; nothing calls it back.
     pub fn cancel(&self) {
-        self.cancellations.add(self.id);
+        self.queue.cancel(self.id);
     }
 }
 
@@ -202,33 +200,4 @@ pub enum PostError {
     /// The node has shut down.
     #[error("the node has shut down; start another")]
     Closed,
-}
-
-/// The posts that were given up and the driver has not looked at yet.
-#[derive(Default)]
-pub(crate) struct Cancellations {
-    ids: Mutex<Vec<PostId>>,
-    bell: Notify,
-}
-
-impl Cancellations {
-    fn add(&self, id: PostId) {
-        self.ids.lock().unwrap_or_else(PoisonError::into_inner).push(id);
-        self.bell.notify_one();
-    }
-
-    /// Waits for the next ones. Safe to cancel.
-    pub(crate) async fn next(&self) -> Vec<PostId> {
-        loop {
-            let ids = self.take();
-            if !ids.is_empty() {
-                return ids;
-            }
-            self.bell.notified().await;
-        }
-    }
-
-    fn take(&self) -> Vec<PostId> {
-        std::mem::take(&mut *self.ids.lock().unwrap_or_else(PoisonError::into_inner))
-    }
 }

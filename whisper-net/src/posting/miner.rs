@@ -1,5 +1,6 @@
-//! The search for nonces: many threads, several drafts, the shortest search first.
+//! The search for nonces: many threads, several drafts, short searches first, none for ever last.
 
+use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -10,13 +11,15 @@ use std::time::Instant;
 use tokio::task::JoinSet;
 use whisper_core::envelope::Draft;
 use whisper_core::envelope::Envelope;
+use whisper_core::identity::PublicKey;
 use whisper_core::pow::Rating;
 use whisper_core::pow::Search;
 use whisper_core::pow::Work;
 use whisper_core::time::Timestamp;
 
 use super::PostId;
-use super::intake::Parcel;
+use super::delivery::PostError;
+use super::intake::Submission;
 
 /// Searches for the nonces of drafts, in turns of some milliseconds on tokio's blocking threads.
 ///
@@ -25,8 +28,11 @@ use super::intake::Parcel;
 pub(crate) struct Miner {
     threads: usize,
     rate: Rate,
+    /// In the order in which they were added.
     jobs: Vec<Job>,
     turns: JoinSet<Report>,
+    /// Whether the next turn is the oldest job's, and not the shortest's.
+    oldest_is_next: bool,
 }
 
 /// A draft whose nonce is wanted.
@@ -37,8 +43,11 @@ struct Job {
     work: Work,
     dated: Arc<Dated>,
     next_nonce: u64,
+    lane: Option<PublicKey>,
     turns: usize,
     stop: Stop,
+    /// Set once the search is over: jobs before this one may hold it back.
+    found: Option<Envelope>,
 }
 
 /// A draft at its present date.
@@ -69,7 +78,18 @@ impl Miner {
     /// A miner on so many threads.
     pub(crate) fn new(threads: NonZeroUsize) -> Self {
         let threads = threads.get();
-        Self { threads, rate: Rate::default(), jobs: Vec::new(), turns: JoinSet::new() }
+        let (rate, turns) = (Rate::default(), JoinSet::new());
+        Self { threads, rate, jobs: Vec::new(), turns, oldest_is_next: false }
+    }
+
+    /// Whether the speed is known.
+    pub(crate) const fn is_measured(&self) -> bool {
+        self.rate.per_second.is_some()
+    }
+
+    /// Whether another job may be added.
+    pub(crate) const fn has_room(&self) -> bool {
+        self.jobs.len() < MOST_JOBS
     }
 
     /// Measures the speed, unless turns do already. [`Miner::next`] returns when that is done.
@@ -79,32 +99,39 @@ impl Miner {
         }
     }
 
-    /// How long `work` takes on average; nothing before the speed is measured.
-    pub(crate) fn expected(&self, work: Work) -> Option<Duration> {
-        let per_second = self.rate.per_second? * self.threads as f64;
+    /// How long `work` takes on average, as far as the speed is known.
+    pub(crate) fn expected(&self, work: Work) -> Duration {
+        let per_second = self.rate.per_second.unwrap_or(ASSUMED_RATE) * self.threads as f64;
         let seconds = work.expected_tries() / per_second;
-        Some(Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX))
+        Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
     }
 
-    /// Begins to search for the nonce of `draft`, a parcel's at its present date.
+    /// Begins to search for the nonce of a submission.
+    ///
+    /// # Errors
+    /// [`PostError::Envelope`] if its draft cannot be dated.
     pub(crate) fn add(
         &mut self,
         id: PostId,
         now: Timestamp,
-        parcel: &Parcel,
-        draft: Draft,
+        submission: Submission,
         target: Rating,
-    ) {
+    ) -> Result<(), PostError> {
+        let Submission { draft, backdate, nonce, lane, .. } = submission;
+        let draft = draft.dated(now.saturating_sub(backdate))?;
         self.jobs.push(Job {
             id,
             target,
-            backdate: parcel.backdate,
+            backdate,
             work: draft.work_for(target),
             dated: Dated::new(now, draft),
-            next_nonce: parcel.nonce,
+            next_nonce: nonce,
+            lane,
             turns: 0,
             stop: Stop(Arc::default()),
+            found: None,
         });
+        Ok(())
     }
 
     /// Gives a draft up. Its turns end within a millisecond.
@@ -116,6 +143,9 @@ impl Miner {
     /// the turns go on, what they report is kept. Never returns while there is nothing to do.
     pub(crate) async fn next(&mut self, now: impl Fn() -> Timestamp) -> Option<Mined> {
         loop {
+            if let Some(mined) = self.release() {
+                return Some(mined);
+            }
             self.fill_turns(now());
             match self.turns.join_next().await {
                 None => return std::future::pending().await,
@@ -128,43 +158,104 @@ impl Miner {
                 }
                 Some(Ok(Report::Searched { id, dated, nonce, tries, span })) => {
                     self.rate.note(tries, span);
-                    if let Some(mined) = self.finish(id, dated, nonce) {
-                        return Some(mined);
-                    }
+                    self.note_searched(id, dated, nonce);
                 }
             }
         }
     }
 
-    fn finish(&mut self, id: PostId, dated: Arc<Dated>, nonce: Option<u64>) -> Option<Mined> {
-        let index = self.jobs.iter().position(|job| job.id == id)?;
-        let Some(nonce) = nonce else {
-            let job = self.jobs.get_mut(index)?;
-            job.turns = job.turns.saturating_sub(1);
-            return None;
-        };
-        self.jobs.swap_remove(index);
-        let draft =
-            Arc::try_unwrap(dated).map_or_else(|dated| dated.draft.clone(), |own| own.draft);
-        Some(Mined { id, envelope: draft.seal(nonce) })
+    fn note_searched(&mut self, id: PostId, dated: Arc<Dated>, nonce: Option<u64>) {
+        let Some(job) = self.jobs.iter_mut().find(|job| job.id == id) else { return };
+        job.turns = job.turns.saturating_sub(1);
+        if let Some(nonce) = nonce.filter(|_| job.found.is_none()) {
+            let draft =
+                Arc::try_unwrap(dated).map_or_else(|dated| dated.draft.clone(), |own| own.draft);
+            job.found = Some(draft.seal(nonce));
+        }
     }
 
-    /// Gives idle threads the shortest searches. A short search gets one thread: more would find it
-    /// twice.
+    /// The first envelope that nothing holds back: neither a short search before it, nor any in its
+    /// lane.
+    fn release(&mut self) -> Option<Mined> {
+        let mut held = Held::default();
+        let index = self.jobs.iter().position(|job| {
+            let is_free = job.found.is_some() && !held.holds(job);
+            if job.found.is_none() {
+                held.note(job);
+            }
+            is_free
+        })?;
+        let Job { id, found, .. } = self.jobs.remove(index);
+        Some(Mined { id, envelope: found? })
+    }
+
+    /// Gives idle threads work. A short search gets one thread: more would find it twice.
     fn fill_turns(&mut self, now: Timestamp) {
-        self.jobs.sort_by_key(|job| job.work);
-        for job in &mut self.jobs {
-            let most = if job.work <= SHORT { 1 } else { self.threads };
-            while job.turns < most && self.turns.len() < self.threads {
-                job.date(now);
-                let turn = job.take_turn(self.rate.tries_in(TURN));
-                self.turns.spawn_blocking(turn);
+        while self.turns.len() < self.threads {
+            let Some(index) = self.next_job() else { return };
+            let Some(job) = self.jobs.get_mut(index) else { return };
+            self.oldest_is_next = !self.oldest_is_next;
+            job.date(now);
+            let turn = job.take_turn(self.rate.tries_in(TURN));
+            self.turns.spawn_blocking(turn);
+        }
+    }
+
+    /// The job whose turn it is. Every other turn goes to the oldest, so that no search waits for ever;
+    /// the rest go to the shortest, the older first where both are short. No job begins before a long
+    /// one of its lane is over: it would only grow old behind it.
+    fn next_job(&self) -> Option<usize> {
+        let mut before = Held::default();
+        let mut candidates = self.jobs.iter().enumerate().filter(|(_, job)| {
+            if job.found.is_some() {
+                return false;
+            }
+            let most = if job.is_short() { 1 } else { self.threads };
+            let may = job.turns < most && !before.is_behind_long(job);
+            before.note(job);
+            may
+        });
+        let chosen = match self.oldest_is_next {
+            true => candidates.next(),
+            false => candidates.min_by_key(|(_, job)| job.work.max(SHORT)),
+        };
+        chosen.map(|(index, _)| index)
+    }
+}
+
+/// What unfinished jobs do to those behind them.
+#[derive(Default)]
+struct Held {
+    by_short: bool,
+    lanes: BTreeSet<PublicKey>,
+    long_lanes: BTreeSet<PublicKey>,
+}
+
+impl Held {
+    fn note(&mut self, unfinished: &Job) {
+        self.by_short |= unfinished.is_short();
+        if let Some(lane) = unfinished.lane {
+            self.lanes.insert(lane);
+            if !unfinished.is_short() {
+                self.long_lanes.insert(lane);
             }
         }
+    }
+
+    fn holds(&self, job: &Job) -> bool {
+        self.by_short || job.lane.is_some_and(|lane| self.lanes.contains(&lane))
+    }
+
+    fn is_behind_long(&self, job: &Job) -> bool {
+        job.lane.is_some_and(|lane| self.long_lanes.contains(&lane))
     }
 }
 
 impl Job {
+    fn is_short(&self) -> bool {
+        self.work <= SHORT
+    }
+
     /// Dates the draft anew after a quarter of its life, so that it never leaves half dead.
     fn date(&mut self, now: Timestamp) {
         let Dated { draft, at, .. } = &*self.dated;
@@ -260,6 +351,8 @@ const TURN: Duration = Duration::from_millis(20);
 const CHUNK: u64 = 512;
 /// Some 20 ms on one thread.
 const SHORT: Work = Work::new(14);
+/// So many drafts are searched for at once; others wait undated.
+const MOST_JOBS: usize = 256;
 /// Rounds of a measurement, 2 to 10 ms in all.
 const ROUNDS: usize = 8;
 /// Tries of each.
@@ -269,6 +362,8 @@ const ASSUMED_RATE: f64 = 1_000_000.0;
 
 #[cfg(test)]
 mod tests {
+    use whisper_core::crypto::curve::SecretKey;
+    use whisper_core::identity::Identity;
     use whisper_core::topic::Topic;
 
     use super::*;
@@ -281,10 +376,10 @@ mod tests {
 
     fn add(miner: &mut Miner, number: u64, target: Rating, nonce: u64) {
         let draft = Draft::new(NOW, Duration::from_secs(40), Topic::default(), vec![1; 300]);
-        let draft = draft.unwrap();
         let (backdate, patience) = (Duration::ZERO, Duration::MAX);
-        let parcel = Parcel { draft: draft.clone(), backdate, target: None, patience, nonce };
-        miner.add(id(number), NOW, &parcel, draft, target);
+        let (draft, lane) = (draft.unwrap(), None);
+        let submission = Submission { draft, backdate, target: None, patience, nonce, lane };
+        miner.add(id(number), NOW, submission, target).unwrap();
     }
 
     fn rating_of(work: u16) -> Rating {
@@ -292,7 +387,7 @@ mod tests {
     }
 
     fn id(number: u64) -> PostId {
-        PostId::new(number)
+        PostId(number)
     }
 
     #[tokio::test(start_paused = true)]
@@ -320,6 +415,48 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn short_searches_end_in_the_order_in_which_they_were_added() {
+        let mut miner = miner();
+        for number in 0..200 {
+            add(&mut miner, number, rating_of(if number % 3 == 0 { 12 } else { 2 }), 0);
+        }
+        for number in 0..200 {
+            assert_eq!(miner.next(|| NOW).await.unwrap().id, id(number));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_of_short_searches_does_not_starve_a_long_one() {
+        let mut miner = miner();
+        add(&mut miner, 0, rating_of(18), 0);
+        (1..=3).for_each(|number| add(&mut miner, number, rating_of(13), 0));
+        for number in 4..10_000 {
+            add(&mut miner, number, rating_of(13), 0);
+            if miner.next(|| NOW).await.unwrap().id == id(0) {
+                return;
+            }
+        }
+        panic!("the long one never ends");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_follows_in_a_lane_waits_for_the_longer_search_before_it() {
+        let mut miner = miner();
+        let lane = Identity::from_secret(SecretKey::from_bytes(&[7; 32]).unwrap()).public_key();
+        add(&mut miner, 1, rating_of(17), 0);
+        add(&mut miner, 2, rating_of(2), 0);
+        add(&mut miner, 3, rating_of(2), 0);
+        for number in [0, 2] {
+            miner.jobs[number].lane = Some(lane);
+        }
+        let mut order = Vec::new();
+        for _ in 0..3 {
+            order.push(miner.next(|| NOW).await.unwrap().id);
+        }
+        assert_eq!(order, [id(2), id(1), id(3)]);
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_draft_is_dated_anew_after_a_quarter_of_its_life() {
         for (later, issued) in [(9, 0), (10, 10), (35, 35)] {
             let mut miner = miner();
@@ -334,22 +471,22 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn the_expected_time_doubles_with_each_bit() {
         let mut miner = miner();
-        assert_eq!(miner.expected(Work::new(20)), None);
+        assert!(!miner.is_measured());
         miner.measure();
         assert!(miner.next(|| NOW).await.is_none());
-        let [less, more] = [20, 21].map(|bits| miner.expected(Work::new(bits)).unwrap());
+        let [less, more] = [20, 21].map(|bits| miner.expected(Work::new(bits)));
         assert!(less > Duration::ZERO);
         assert!((more.as_secs_f64() / less.as_secs_f64() - 2.0).abs() < 1e-6);
-        assert_eq!(miner.expected(Work::MAX), Some(Duration::MAX));
+        assert_eq!(miner.expected(Work::MAX), Duration::MAX);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_machine_that_was_busy_once_is_measured_anew() {
         let mut miner = miner();
         miner.rate.note(CHUNK, Duration::from_secs(1_000));
-        let busy = miner.expected(Work::new(20)).unwrap();
+        let busy = miner.expected(Work::new(20));
         miner.measure();
         assert!(miner.next(|| NOW).await.is_none());
-        assert!(miner.expected(Work::new(20)).unwrap() < busy / 100);
+        assert!(miner.expected(Work::new(20)) < busy / 100);
     }
 }

@@ -39,8 +39,12 @@ pub struct Post {
     pub signer: Option<Arc<Identity>>,
     /// How long it lives, 10 seconds to 2 days. Longer costs more work.
     pub ttl: Duration,
-    /// The rating to work for. Without one it is the least that this node takes, or the least that
-    /// half of the ready peers take, whichever is higher: one liar must not stop us.
+    /// The rating to work for.
+    ///
+    /// Without one, peers that this node dialled or trusts decide, others only where there are none of
+    /// those. It meets the demands of all that cost less than a second of work, and of half of those
+    /// that it dialled; where that needs more than the patience, the lowest demand. Peers that ask for
+    /// more are left out, and the delivery names them.
     pub target: Option<Rating>,
     /// The most work that is tolerated, as expected time. What needs more fails before it begins.
     pub patience: Duration,

@@ -1,38 +1,37 @@
-//! The desk: keeps every post from the moment it is handed in until its envelope is gone.
+//! The post queue: keeps every post from the moment it is handed in until its envelope is gone.
 
 use std::collections::BTreeMap;
+use std::collections::VecDeque;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use whisper_core::envelope::Draft;
 use whisper_core::envelope::Envelope;
 use whisper_core::envelope::EnvelopeHash;
 use whisper_core::node::Event;
-use whisper_core::node::PeerInfo;
 use whisper_core::node::Rejection;
-use whisper_core::peer::PeerId;
-use whisper_core::pow::Rating;
 use whisper_core::time::Timestamp;
 
 use super::PostId;
 use super::delivery::DeliveryState;
 use super::delivery::PostError;
 use super::delivery::StateSender;
-use super::intake::Parcel;
+use super::demand::Choice;
+use super::demand::PeerDemand;
+use super::intake::Arrived;
+use super::intake::Intake;
+use super::intake::PendingPost;
+use super::intake::Progress;
 use super::miner::Miner;
 
-/// A parcel on the desk.
-pub(crate) struct Order {
-    pub(crate) id: PostId,
-    pub(crate) parcel: Parcel,
-    pub(crate) state: StateSender,
-}
-
-/// Keeps posts: those that wait for a peer, those that are worked on, those in the pool.
-pub(crate) struct Desk {
+/// Keeps posts: those to be looked at, those that wait for a peer, those that are worked on, those in
+/// the pool. All but the last leave in the order in which they came, as far as their work allows.
+pub(crate) struct PostQueue {
+    intake: Intake,
     miner: Miner,
-    waiting: Vec<Order>,
-    working: BTreeMap<PostId, StateSender>,
+    fresh: VecDeque<PendingPost>,
+    /// No ready peer takes them. They are older than all that is fresh.
+    waiting: Vec<PendingPost>,
+    working: BTreeMap<PostId, Progress>,
     published: BTreeMap<EnvelopeHash, Tracked>,
 }
 
@@ -44,113 +43,108 @@ struct Tracked {
     state: StateSender,
 }
 
-/// What the desk needs to know of the network.
-pub(crate) struct Outlook {
-    /// The least rating that this node takes.
-    pub(crate) own: Rating,
-    /// What an envelope should be rated to find a place.
-    pub(crate) advised: Rating,
-    pub(crate) peers: Vec<PeerInfo>,
-}
-
-impl Desk {
-    pub(crate) fn new(threads: NonZeroUsize) -> Self {
+impl PostQueue {
+    pub(crate) fn new(intake: Intake, threads: NonZeroUsize) -> Self {
         Self {
+            intake,
             miner: Miner::new(threads),
+            fresh: VecDeque::new(),
             waiting: Vec::new(),
             working: BTreeMap::new(),
             published: BTreeMap::new(),
         }
     }
 
-    /// Takes an order. Call [`Desk::work`] after it.
-    pub(crate) fn take(&mut self, order: Order) {
-        let held: usize = self.waiting.iter().map(|order| order.parcel.draft.data().len()).sum();
-        let too_many = self.waiting.len().saturating_add(self.working.len()) >= MOST_ORDERS;
-        if too_many || held.saturating_add(order.parcel.draft.data().len()) > MOST_BYTES {
-            order.state.send_replace(DeliveryState::Failed(PostError::QueueFull));
-            return;
-        }
-        self.waiting.push(order);
+    /// Waits for an envelope that is ready to be published, or until [`PostQueue::work`] should be
+    /// called again. Safe to cancel.
+    pub(crate) async fn next(&mut self, now: impl Fn() -> Timestamp) -> Option<Ready> {
+        let mined = tokio::select! {
+            arrived = self.intake.next() => {
+                self.take(arrived);
+                return None;
+            }
+            mined = self.miner.next(now) => mined?,
+        };
+        let progress = self.working.remove(&mined.id)?;
+        Some(Ready { envelope: mined.envelope, progress })
+    }
+
+    fn take(&mut self, arrived: Arrived) {
+        self.fresh.extend(arrived.posts);
+        arrived.cancelled.into_iter().for_each(|id| self.cancel(id));
     }
 
     /// Gives a post up, unless its envelope is in the pool.
-    pub(crate) fn cancel(&mut self, id: PostId) {
+    fn cancel(&mut self, id: PostId) {
         self.miner.cancel(id);
-        let state = match self.waiting.iter().position(|order| order.id == id) {
-            Some(index) => Some(self.waiting.swap_remove(index).state),
-            None => self.working.remove(&id),
+        let is_it = |post: &PendingPost| post.id == id;
+        let progress = if let Some(index) = self.waiting.iter().position(is_it) {
+            Some(self.waiting.remove(index).progress)
+        } else if let Some(index) = self.fresh.iter().position(is_it) {
+            self.fresh.remove(index).map(|post| post.progress)
+        } else {
+            self.working.remove(&id)
         };
-        if let Some(state) = state {
-            state.send_replace(DeliveryState::Cancelled);
+        if let Some(progress) = progress {
+            progress.state.send_replace(DeliveryState::Cancelled);
         }
     }
 
-    /// Whether [`Desk::work`] has something to look at.
-    pub(crate) fn has_waiting(&self) -> bool {
-        !self.waiting.is_empty()
+    /// Lets [`PostQueue::work`] look at everything again, since peers may take what they did not.
+    pub(crate) fn reconsider(&mut self) {
+        for post in self.waiting.drain(..).rev() {
+            self.fresh.push_front(post);
+        }
+    }
+
+    /// Whether [`PostQueue::work`] has something to do.
+    pub(crate) fn has_work(&self) -> bool {
+        !self.fresh.is_empty() && self.miner.has_room()
     }
 
     /// Begins the work on what has a peer to go to.
-    pub(crate) fn work(&mut self, now: Timestamp, outlook: &Outlook) {
-        for order in std::mem::take(&mut self.waiting) {
-            match self.plan(now, &order, outlook) {
-                Ok(Some((draft, plan))) => {
-                    let Order { id, state, parcel } = order;
-                    self.miner.add(id, now, &parcel, draft, plan.target);
-                    state.send_replace(plan.into_state());
-                    self.working.insert(id, state);
-                }
-                Ok(None) => self.waiting.push(order),
-                Err(why) => {
-                    order.state.send_replace(DeliveryState::Failed(why));
-                }
+    pub(crate) fn work(&mut self, now: Timestamp, demand: &PeerDemand) {
+        while self.has_work() {
+            if !self.miner.is_measured() {
+                return self.miner.measure();
+            }
+            let Some(post) = self.fresh.pop_front() else { return };
+            let miner = &self.miner;
+            let cost = |rating| miner.expected(post.submission.draft.work_for(rating));
+            match demand.choose(&post.submission, cost) {
+                None => self.waiting.push(post),
+                Some(choice) => self.begin(now, post, choice),
             }
         }
     }
 
-    fn plan(
-        &mut self,
-        now: Timestamp,
-        order: &Order,
-        outlook: &Outlook,
-    ) -> Result<Option<(Draft, Plan)>, PostError> {
-        let Some(choice) = outlook.choose(order) else { return Ok(None) };
-        let issued = now.saturating_sub(order.parcel.backdate);
-        let draft = order.parcel.draft.clone().dated(issued)?;
-        let expected = |miner: &Miner, rating| miner.expected(draft.work_for(rating));
-        let Some(least) = expected(&self.miner, choice.lowest) else {
-            self.miner.measure();
-            return Ok(None);
-        };
-        if choice.target < choice.lowest {
-            return Err(PostError::RatedTooLow { lowest: choice.lowest, expected: least });
-        }
-        let target = choice.target;
-        let expected = expected(&self.miner, target).unwrap_or(Duration::MAX);
-        if expected > order.parcel.patience {
+    fn begin(&mut self, now: Timestamp, post: PendingPost, choice: Result<Choice, PostError>) {
+        let PendingPost { id, submission, progress } = post;
+        if let Err(PostError::TooMuchWork { .. }) = choice {
             // The machine may have been busy: the next post is judged by how it is then.
             self.miner.measure();
-            return Err(PostError::TooMuchWork { target, expected });
         }
-        Ok(Some((draft, Plan { target, expected, left_out: choice.left_out })))
-    }
-
-    /// Waits for an envelope that is ready to be published, or until [`Desk::work`] should be called
-    /// again. Safe to cancel.
-    pub(crate) async fn next(&mut self, now: impl Fn() -> Timestamp) -> Option<Ready> {
-        let mined = self.miner.next(now).await?;
-        let state = self.working.remove(&mined.id)?;
-        Some(Ready { envelope: mined.envelope, state })
+        let begun = choice.and_then(|choice| {
+            self.miner.add(id, now, submission, choice.target)?;
+            Ok(choice.into_state())
+        });
+        match begun {
+            Ok(state) => {
+                progress.state.send_replace(state);
+                self.working.insert(id, progress);
+            }
+            Err(why) => drop(progress.state.send_replace(DeliveryState::Failed(why))),
+        }
     }
 
     /// Notes that an envelope is in the pool, or why it is not.
     pub(crate) fn published(
         &mut self,
         hash: EnvelopeHash,
-        state: StateSender,
+        progress: Progress,
         outcome: Result<(), Rejection>,
     ) {
+        let Progress { state, .. } = progress;
         match outcome {
             Ok(()) => {
                 state.send_replace(DeliveryState::Published);
@@ -190,32 +184,38 @@ impl Desk {
 
     /// Whether nothing waits or is worked on, and all that is in the pool was sent to somebody.
     pub(crate) fn is_drained(&self) -> bool {
-        let idle = self.waiting.is_empty() && self.working.is_empty();
+        let idle = self.fresh.is_empty() && self.waiting.is_empty() && self.working.is_empty();
         idle && self.published.values().all(|tracked| tracked.sent > 0)
     }
 
-    /// Fails what no peer would take now.
-    pub(crate) fn give_up_unreachable(&mut self, outlook: &Outlook) {
-        self.waiting.retain(|order| {
-            let stays = outlook.choose(order).is_some();
+    /// Takes nothing more, and fails what no peer would take now.
+    pub(crate) fn wind_up(&mut self, demand: &PeerDemand) {
+        let arrived = self.intake.close();
+        self.take(arrived);
+        self.reconsider();
+        self.fresh.retain(|post| {
+            let stays = demand.has_taker(&post.submission);
             if !stays {
-                order.state.send_replace(DeliveryState::Failed(PostError::Closed));
+                post.progress.state.send_replace(DeliveryState::Failed(PostError::Closed));
             }
             stays
         });
     }
+}
 
-    /// Fails all that no peer has, at the end.
-    pub(crate) fn close(&mut self) {
-        let waiting = self.waiting.drain(..).map(|order| order.state);
+impl Drop for PostQueue {
+    /// Fails all that no peer has.
+    fn drop(&mut self) {
+        let arrived = self.intake.close();
+        self.take(arrived);
+        self.reconsider();
+        let pending = self.fresh.drain(..).map(|post| post.progress);
         let working = std::mem::take(&mut self.working).into_values();
-        let unsent = self.published.values().filter(|tracked| tracked.sent == 0);
-        let closed = || DeliveryState::Failed(PostError::Closed);
-        for state in waiting.chain(working) {
-            state.send_replace(closed());
-        }
-        for tracked in unsent {
-            tracked.state.send_replace(closed());
+        let unpublished = pending.chain(working).map(|progress| progress.state);
+        let published = std::mem::take(&mut self.published).into_values();
+        let unsent = published.filter(|tracked| tracked.sent == 0).map(|tracked| tracked.state);
+        for state in unpublished.chain(unsent) {
+            state.send_replace(DeliveryState::Failed(PostError::Closed));
         }
     }
 }
@@ -235,17 +235,10 @@ impl Tracked {
 /// An envelope that is ready to be published.
 pub(crate) struct Ready {
     pub(crate) envelope: Envelope,
-    pub(crate) state: StateSender,
+    pub(crate) progress: Progress,
 }
 
-/// The work that is worth doing.
-struct Plan {
-    target: Rating,
-    expected: Duration,
-    left_out: Vec<PeerId>,
-}
-
-impl Plan {
+impl Choice {
     fn into_state(self) -> DeliveryState {
         let likely = self.expected.as_secs_f64() * NINETEEN_OF_TWENTY;
         let likely = Duration::try_from_secs_f64(likely).unwrap_or(Duration::MAX);
@@ -254,38 +247,5 @@ impl Plan {
     }
 }
 
-/// What the peers leave to choose.
-struct Choice {
-    /// The lowest rating that reaches anybody.
-    lowest: Rating,
-    target: Rating,
-    left_out: Vec<PeerId>,
-}
-
-impl Outlook {
-    /// Nothing while no ready peer takes the topic.
-    fn choose(&self, order: &Order) -> Option<Choice> {
-        let takes = |peer: &&PeerInfo| {
-            peer.ready && peer.bloom.is_none_or(|bloom| bloom.admits(order.parcel.draft.topic()))
-        };
-        let takers: Vec<&PeerInfo> = self.peers.iter().filter(takes).collect();
-        // Light nodes keep what they get to themselves: where others are, those decide.
-        let relays = takers.iter().any(|peer| !peer.light);
-        let counted = takers.iter().filter(|peer| !(relays && peer.light));
-        let mut demands: Vec<Rating> = counted.map(|peer| peer.min_rating).collect();
-        demands.sort_unstable();
-        let least = *demands.first()?;
-        let half = *demands.get(demands.len().saturating_sub(1) / 2)?;
-        let target = order.parcel.target.unwrap_or(half.max(self.advised));
-        let left_out = takers.iter().filter(|peer| peer.min_rating > target);
-        let left_out = left_out.map(|peer| peer.peer).collect();
-        Some(Choice { lowest: least.max(self.own), target, left_out })
-    }
-}
-
-/// Twenty times as much as is likely to be on the desk of a person.
-const MOST_ORDERS: usize = 1_024;
-/// What may wait, a quarter of the default pool.
-const MOST_BYTES: usize = 16 * 1024 * 1024;
 /// The search has no memory: 95 of 100 end within -ln(0.05) times their expected length.
 const NINETEEN_OF_TWENTY: f64 = 2.995_732;

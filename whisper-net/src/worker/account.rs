@@ -21,7 +21,8 @@ use super::waiting::Waiting;
 use crate::gap::Feed;
 use crate::posting::Delivery;
 use crate::posting::Outbox;
-use crate::posting::Parcel;
+use crate::posting::Room;
+use crate::posting::Submission;
 
 /// An identity that holds conversations.
 pub(crate) struct Account {
@@ -37,6 +38,8 @@ pub(super) struct Surroundings<'a, R> {
     pub(super) now: Timestamp,
     pub(super) waiting: &'a mut Waiting,
     pub(super) outbox: &'a Outbox,
+    /// The room that was waited for, for the first of what the step sends.
+    pub(super) room: Option<Room>,
     pub(super) rng: &'a mut R,
 }
 
@@ -172,14 +175,15 @@ impl Account {
 /// Hands an envelope in. One that cannot be dated, after the year 2106, is lost.
 fn dispatch(outgoing: Outgoing, around: &mut Surroundings<'_, impl CryptoRng>) -> Option<Dispatch> {
     let draft = outgoing.draft(around.now).ok()?;
-    let parcel = Parcel {
+    let submission = Submission {
         draft,
         backdate: outgoing.jitter,
         target: None,
         patience: PATIENCE,
         nonce: around.rng.next_u64(),
+        lane: Some(outgoing.peer),
     };
-    Some(Dispatch { delivery: around.outbox.send(parcel), outgoing })
+    Some(Dispatch { delivery: around.outbox.send(submission, around.room.take()), outgoing })
 }
 
 /// A day's life and the largest class cost hours: nobody meant that.

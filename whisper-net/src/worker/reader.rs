@@ -34,6 +34,7 @@ use crate::entropy::Entropy;
 use crate::entropy::NoEntropy;
 use crate::gap::Feed;
 use crate::posting::Outbox;
+use crate::posting::Room;
 
 /// The keys of a node, and who gets what they open.
 pub(crate) struct Reader {
@@ -106,13 +107,15 @@ impl Reader {
         self.account(account).map(|account| &mut account.sessions)
     }
 
-    /// Lets an account do something; nothing if there is no such account.
+    /// Lets an account do something; nothing if there is no such account. What it sends goes into the
+    /// room that was waited for.
     ///
     /// # Errors
     /// [`NoEntropy`] before anything moved, or what `step` says.
     pub(crate) fn step<E: From<NoEntropy>>(
         &mut self,
         account: &PublicKey,
+        room: Option<Room>,
         step: impl FnOnce(&mut Sessions, Timestamp, &mut dyn CryptoRng) -> Result<Vec<SessionOutput>, E>,
     ) -> Option<Result<Vec<Dispatch>, E>> {
         let (accounts, entropy, around) = self.parts();
@@ -121,7 +124,7 @@ impl Reader {
             Ok(rng) => rng,
             Err(why) => return Some(Err(why.into())),
         };
-        let mut around = around.with(&mut rng);
+        let mut around = Surroundings { room, ..around.with(&mut rng) };
         let outputs = step(&mut account.sessions, around.now, around.rng);
         Some(outputs.map(|outputs| account.carry_out(outputs, &mut around)))
     }
@@ -263,7 +266,7 @@ struct Around<'a> {
 
 impl<'a> Around<'a> {
     fn with<R>(self, rng: &'a mut R) -> Surroundings<'a, R> {
-        Surroundings { now: self.now, waiting: self.waiting, outbox: self.outbox, rng }
+        Surroundings { now: self.now, waiting: self.waiting, outbox: self.outbox, room: None, rng }
     }
 }
 

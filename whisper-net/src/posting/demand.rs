@@ -1,0 +1,110 @@
+//! What peers accept, and what that leaves to choose for a post.
+
+use std::time::Duration;
+
+use whisper_core::node::Direction;
+use whisper_core::node::PeerInfo;
+use whisper_core::peer::PeerId;
+use whisper_core::pow::Rating;
+
+use super::delivery::PostError;
+use super::intake::Submission;
+
+/// What peers accept.
+pub(crate) struct PeerDemand {
+    /// The least rating that this node takes.
+    pub(crate) own: Rating,
+    /// What an envelope should be rated to find a place.
+    pub(crate) advised: Rating,
+    pub(crate) peers: Vec<PeerInfo>,
+}
+
+/// The work that is worth doing for a post.
+#[derive(Debug)]
+pub(super) struct Choice {
+    pub(super) target: Rating,
+    /// How long the work takes on average.
+    pub(super) expected: Duration,
+    /// The takers that demand more than the target.
+    pub(super) left_out: Vec<PeerId>,
+}
+
+impl PeerDemand {
+    /// Whether a ready peer takes the topic of a submission.
+    pub(super) fn has_taker(&self, submission: &Submission) -> bool {
+        self.takers(submission).next().is_some()
+    }
+
+    /// The target for a submission; nothing while no ready peer takes its topic. `cost` is how long
+    /// the work for a rating takes on average.
+    ///
+    /// # Errors
+    /// [`PostError`] if the target that was asked for reaches nobody, or every one needs more work
+    /// than the submission has patience for.
+    pub(super) fn choose(
+        &self,
+        submission: &Submission,
+        cost: impl Fn(Rating) -> Duration,
+    ) -> Option<Result<Choice, PostError>> {
+        let takers: Vec<&PeerInfo> = self.takers(submission).collect();
+        let lowest = takers.iter().map(|peer| peer.min_rating).min()?.max(self.own);
+        let patience = submission.patience;
+        let target = match submission.target {
+            Some(target) if target < lowest => {
+                let expected = cost(lowest);
+                return Some(Err(PostError::RatedTooLow { lowest, expected }));
+            }
+            Some(target) => target,
+            None => self.target(&takers, patience, &cost).unwrap_or(lowest),
+        };
+        let expected = cost(target);
+        if expected > patience {
+            return Some(Err(PostError::TooMuchWork { target, expected }));
+        }
+        let left_out = takers.iter().filter(|peer| peer.min_rating > target);
+        Some(Ok(Choice { target, expected, left_out: left_out.map(|peer| peer.peer).collect() }))
+    }
+
+    fn takers(&self, submission: &Submission) -> impl Iterator<Item = &PeerInfo> {
+        let topic = submission.draft.topic();
+        let takes = move |peer: &&PeerInfo| {
+            peer.ready && peer.bloom.is_none_or(|bloom| bloom.admits(topic))
+        };
+        self.peers.iter().filter(takes)
+    }
+
+    /// The rating to work for; nothing if none is worth the patience.
+    ///
+    /// Anybody may connect to this node and demand anything, so peers that it chose itself decide
+    /// where there are any. Light nodes keep what they get to themselves: where others are, those
+    /// decide.
+    fn target(
+        &self,
+        takers: &[&PeerInfo],
+        patience: Duration,
+        cost: &impl Fn(Rating) -> Duration,
+    ) -> Option<Rating> {
+        let is_worth = |rating: &Rating| cost(*rating) <= patience;
+        let demands = |decides: &dyn Fn(&PeerInfo) -> bool| {
+            let decisive = takers.iter().filter(|peer| decides(peer));
+            let demands = decisive.map(|peer| peer.min_rating.max(self.own)).filter(is_worth);
+            let mut demands: Vec<Rating> = demands.collect();
+            demands.sort_unstable();
+            (!demands.is_empty()).then_some(demands)
+        };
+        let is_chosen = |peer: &PeerInfo| peer.direction == Direction::Outbound || peer.trusted;
+        let chosen = demands(&|peer| is_chosen(peer) && !peer.light);
+        // Of those, half may lie. Of strangers nearly all may.
+        let half = chosen.as_ref().and_then(|all| all.get(all.len().saturating_sub(1) / 2));
+        let half = half.copied();
+        let all = chosen.or_else(|| demands(&|peer| !peer.light)).or_else(|| demands(&|_| true))?;
+        let cheap = all.iter().rev().find(|rating| cost(**rating) <= CHEAP);
+        let least = all.first().copied()?;
+        let reached = cheap.copied().into_iter().chain(half).max().unwrap_or(least);
+        Some(Some(self.advised).filter(is_worth).map_or(reached, |advised| advised.max(reached)))
+    }
+}
+
+/// Work that is done for every peer that asks for it: nobody notices it, and it reaches honest peers
+/// among any number of others.
+const CHEAP: Duration = Duration::from_secs(1);
