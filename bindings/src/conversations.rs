@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use whisper_core::identity::PublicKey;
 use whisper_net as net;
-use whisper_net::ConversationEvents;
+use whisper_net::SessionEvent;
+use whisper_net::Stream;
 
 use crate::cancel::CancelToken;
 use crate::error::WhisperError;
@@ -23,7 +24,7 @@ use crate::runtime;
 #[derive(uniffi::Object)]
 pub struct Conversations {
     talk: net::Conversations,
-    events: Arc<Inflight<ConversationEvents>>,
+    events: Arc<Inflight<Stream<SessionEvent>>>,
 }
 
 /// An event with the number to acknowledge it by.
@@ -122,7 +123,7 @@ impl Conversations {
     ) -> Result<Option<NumberedConversationEvent>, WhisperError> {
         faults::enter("Conversations.next_event");
         let events = Arc::clone(&self.events);
-        let next = async move { Ok(events.next_known(ConversationEvent::from_node).await) };
+        let next = async move { Ok(events.next_known(ConversationEvent::from_net).await) };
         let next = runtime::run(cancel, next).await?;
         Ok(next.map(|(number, event)| NumberedConversationEvent { number, event }))
     }
@@ -136,7 +137,7 @@ impl Conversations {
 }
 
 impl Conversations {
-    pub(crate) fn of((talk, events): (net::Conversations, ConversationEvents)) -> Arc<Self> {
+    pub(crate) fn of((talk, events): (net::Conversations, Stream<SessionEvent>)) -> Arc<Self> {
         Arc::new(Self { talk, events: Arc::new(Inflight::new(events)) })
     }
 

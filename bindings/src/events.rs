@@ -5,7 +5,8 @@ use std::time::SystemTime;
 
 use whisper_core::identity::PublicKey;
 use whisper_core::session;
-use whisper_net as net;
+use whisper_core::session::SessionEvent;
+use whisper_net::Lagged;
 
 use crate::ids::SessionId;
 use crate::time::system_time;
@@ -115,8 +116,16 @@ impl From<session::Ended> for Ended {
 
 impl ConversationEvent {
     /// As the node tells it; nothing for what this version does not know.
-    pub(crate) fn from_node(event: net::ConversationEvent) -> Option<Self> {
-        use net::ConversationEvent as Event;
+    pub(crate) fn from_net(event: Result<SessionEvent, Lagged>) -> Option<Self> {
+        match event {
+            Ok(event) => Self::from_core(event),
+            Err(Lagged(missed)) => Some(Self::Gap { missed }),
+        }
+    }
+
+    /// As sessions tell it; nothing for what this version does not know.
+    pub(crate) fn from_core(event: SessionEvent) -> Option<Self> {
+        use SessionEvent as Event;
         Some(match event {
             Event::Invited { session, peer } => Self::Invited { session: session.into(), peer },
             Event::Established { session, peer } => {
@@ -137,7 +146,6 @@ impl ConversationEvent {
             Event::Ended { session, peer, why } => {
                 Self::Over { session: session.into(), peer, why: why.into() }
             }
-            Event::Gap(missed) => Self::Gap { missed },
             _ => return None,
         })
     }

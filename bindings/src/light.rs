@@ -9,7 +9,6 @@ use whisper_net as net;
 use whisper_net::ledger;
 use whisper_net::ledger::LightConfig;
 use whisper_net::ledger::LightEvent;
-use whisper_net::ledger::LightEvents;
 
 use crate::cancel::CancelToken;
 use crate::directory::NameAnswer;
@@ -28,7 +27,7 @@ use crate::runtime;
 #[derive(uniffi::Object)]
 pub struct LightLedger {
     ledger: ledger::LightLedger,
-    events: Arc<Inflight<LightEvents>>,
+    events: Arc<Inflight<net::Stream<LightEvent>>>,
 }
 
 /// What happens to a ledger that is followed. More kinds may come.
@@ -169,12 +168,12 @@ impl fmt::Debug for LightLedger {
 }
 
 impl LedgerEvent {
-    fn from_net(event: LightEvent) -> Option<Self> {
+    fn from_net(event: Result<LightEvent, net::Lagged>) -> Option<Self> {
         Some(match event {
-            LightEvent::Tip { id, height } => Self::Tip { id, height },
-            LightEvent::Ready { status, .. } => Self::PeerReady { height: status.height },
-            LightEvent::Gap(missed) => Self::Gap { missed },
-            _ => return None,
+            Ok(LightEvent::Tip { id, height }) => Self::Tip { id, height },
+            Ok(LightEvent::Ready { status, .. }) => Self::PeerReady { height: status.height },
+            Err(net::Lagged(missed)) => Self::Gap { missed },
+            Ok(_) => return None,
         })
     }
 }

@@ -37,7 +37,7 @@ use crate::subscription::Subscription;
 pub struct Node {
     handle: net::Handle,
     ledger: bool,
-    events: Arc<Inflight<net::Events>>,
+    events: Arc<Inflight<net::Stream<Event>>>,
 }
 
 /// The settings of a node. As they are, it is a phone's: it dials and does not listen.
@@ -350,14 +350,17 @@ impl From<net::Peer> for Peer {
 }
 
 impl NodeEvent {
-    fn from_net(event: Event) -> Option<Self> {
+    fn from_net(event: Result<Event, net::Lagged>) -> Option<Self> {
+        let event = match event {
+            Ok(event) => event,
+            Err(net::Lagged(missed)) => return Some(Self::Gap { missed }),
+        };
         Some(match event {
             Event::Connected { peer, facts } => Self::Connected { peer, address: facts.endpoint },
             Event::Ready(peer) => Self::Ready { peer },
             Event::Dismissed { peer, why } => Self::Dismissed { peer, reason: why.to_string() },
             Event::Disconnected { peer, .. } => Self::Disconnected { peer },
             Event::ClockSuspect { ahead, by } => Self::ClockSuspect { ahead, by },
-            Event::Gap(missed) => Self::Gap { missed },
             _ => return None,
         })
     }

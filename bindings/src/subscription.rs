@@ -10,7 +10,7 @@ use whisper_core::envelope::EnvelopeHash;
 use whisper_core::inbox;
 use whisper_core::topic::Topic;
 use whisper_net as net;
-use whisper_net::Incoming;
+use whisper_net::Lagged;
 
 use crate::cancel::CancelToken;
 use crate::error::WhisperError;
@@ -95,12 +95,11 @@ impl Subscription {
     }
 }
 
-impl From<Incoming> for SubscriptionEvent {
-    fn from(incoming: Incoming) -> Self {
-        match incoming {
-            Incoming::Message(received) => Self::Found { received: (&*received).into() },
-            Incoming::Gap(missed) => Self::Gap { missed },
-            _ => Self::Gap { missed: 1 },
+impl From<Result<Arc<inbox::Received>, Lagged>> for SubscriptionEvent {
+    fn from(next: Result<Arc<inbox::Received>, Lagged>) -> Self {
+        match next {
+            Ok(received) => Self::Found { received: (&*received).into() },
+            Err(Lagged(missed)) => Self::Gap { missed },
         }
     }
 }

@@ -23,11 +23,11 @@ use tokio::time::timeout;
 use whisper_core::identity::Identity;
 use whisper_core::identity::PublicKey;
 use whisper_net::Config;
-use whisper_net::ConversationEvent;
-use whisper_net::ConversationEvents;
 use whisper_net::Conversations;
 use whisper_net::Entropy;
 use whisper_net::Handle;
+use whisper_net::SessionEvent;
+use whisper_net::Stream;
 use whisper_net::rlpx::RlpxConfig;
 use whisper_net::rlpx::RlpxTransport;
 
@@ -91,7 +91,7 @@ impl Talker {
 struct Host {
     node: Handle,
     talk: Conversations,
-    events: ConversationEvents,
+    events: Stream<SessionEvent>,
 }
 
 impl Host {
@@ -111,7 +111,7 @@ impl Host {
         let reading = async {
             while !wanted.is_empty() {
                 let event = self.events.next().await.expect("the node runs");
-                if let ConversationEvent::Message { peer, data, .. } = event {
+                if let Ok(SessionEvent::Message { peer, data, .. }) = event {
                     wanted.remove(&(peer, String::from_utf8(data).unwrap()));
                 }
             }

@@ -25,7 +25,6 @@ use whisper_core::topic::Topic;
 use whisper_net::Clock;
 use whisper_net::Config;
 use whisper_net::Handle;
-use whisper_net::Passing;
 use whisper_net::rlpx::RlpxConfig;
 use whisper_net::rlpx::RlpxTransport;
 use whisper_net::transport::Protocol;
@@ -99,7 +98,7 @@ async fn latency() {
         let start = Instant::now();
         source.send(packet).await;
         match arrived.next().await {
-            Some(Passing::Envelope(_)) => times.push(start.elapsed()),
+            Some(Ok(_)) => times.push(start.elapsed()),
             other => panic!("{other:?}"),
         }
     }

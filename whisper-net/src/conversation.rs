@@ -1,6 +1,5 @@
 //! Conversations between two identities: invite, accept, talk, close.
 
-mod events;
 mod sent;
 
 use std::fmt;
@@ -11,20 +10,20 @@ use whisper_core::identity::Identity;
 use whisper_core::identity::PublicKey;
 use whisper_core::session::InviteOptions;
 use whisper_core::session::SessionError;
+use whisper_core::session::SessionEvent;
 use whisper_core::session::SessionInfo;
 use whisper_core::session::SessionOutput;
 use whisper_core::session::SessionTtl;
 use whisper_core::session::Sessions;
 use whisper_core::time::Timestamp;
 
-pub use self::events::ConversationEvent;
-pub use self::events::ConversationEvents;
 pub use self::sent::Sent;
+use crate::actor::Closed;
 use crate::entropy::NoEntropy;
-use crate::gap;
-use crate::handle::Closed;
 use crate::handle::Handle;
 use crate::posting::Room;
+use crate::stream;
+use crate::stream::Stream;
 
 /// The conversations of one identity, and its contacts: those whose invitations are accepted without
 /// a question. All of it lives in memory and ends with the node.
@@ -33,7 +32,7 @@ use crate::posting::Room;
 /// # use std::sync::Arc;
 /// # use whisper_core::identity::Identity;
 /// # use whisper_net::{Config, Entropy, memory::MemoryNetwork};
-/// use whisper_net::ConversationEvent;
+/// use whisper_net::SessionEvent;
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -49,10 +48,10 @@ use crate::posting::Room;
 /// alice_talks.invite(bob.public_key(), "hello").await?.await?;
 ///
 /// // Bob does not know Alice: what she says is withheld until he wants to hear it.
-/// let Some(ConversationEvent::Invited { peer, .. }) = bob_hears.next().await else { panic!() };
+/// let Some(Ok(SessionEvent::Invited { peer, .. })) = bob_hears.next().await else { panic!() };
 /// bob_talks.accept(peer).await?;
 /// while let Some(event) = bob_hears.next().await {
-///     if let ConversationEvent::Message { data, .. } = event {
+///     if let Ok(SessionEvent::Message { data, .. }) = event {
 ///         assert_eq!(data, b"hello");
 ///         break;
 ///     }
@@ -70,24 +69,32 @@ pub struct Conversations {
     _alive: Arc<()>,
 }
 
-impl Conversations {
-    pub(crate) async fn open(
-        node: &Handle,
+impl Handle {
+    /// Lets an identity hold conversations on this node. Their envelopes live for ten minutes, unless
+    /// [`Conversations::set_ttl`] says otherwise.
+    ///
+    /// The events end with the node. [`Lagged`](crate::Lagged) among them says that at most so many
+    /// are missing: the reader was too slow, or more envelopes came than the node had time to open.
+    ///
+    /// # Errors
+    /// [`ConversationError::Taken`] if it does already, and if the node has ended.
+    pub async fn converse(
+        &self,
         identity: Arc<Identity>,
-        ttl: SessionTtl,
-    ) -> Result<(Self, ConversationEvents), ConversationError> {
-        let (feed, tap) = gap::channel(node.backlog());
+    ) -> Result<(Conversations, Stream<SessionEvent>), ConversationError> {
+        let (feed, events) = stream::channel(self.backlog());
         let alive = Arc::new(());
         let key = identity.public_key();
-        let guard = Arc::downgrade(&alive);
-        let opened = node.ask_reader(move |reader| reader.open_account(identity, ttl, feed, guard));
+        let (guard, ttl) = (Arc::downgrade(&alive), SessionTtl::default());
+        let opened = self.ask_reader(move |reader| reader.open_account(identity, ttl, feed, guard));
         if !opened.await? {
             return Err(ConversationError::Taken);
         }
-        let events = ConversationEvents::new(tap, Arc::clone(&alive));
-        Ok((Self { node: node.clone(), identity: key, _alive: alive }, events))
+        Ok((Conversations { node: self.clone(), identity: key, _alive: alive }, events))
     }
+}
 
+impl Conversations {
     /// Asks `peer` for a conversation and says `text`, which may be empty. `peer` becomes a contact.
     ///
     /// The text goes out at once, as a message of its own behind the invitation.

@@ -2,6 +2,7 @@
 
 mod effects;
 mod handlers;
+mod report;
 mod skew;
 
 use std::future::poll_fn;
@@ -9,7 +10,6 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
 use tokio::time::Instant;
 use whisper_core::envelope::Envelope;
 use whisper_core::node::Input;
@@ -23,23 +23,22 @@ use whisper_core::topic::Bloom;
 
 pub(crate) use self::effects::Shell;
 use self::handlers::Handlers;
-use self::skew::Suspicion;
+pub use self::report::Peer;
+pub use self::report::Stats;
+use self::skew::SkewMonitor;
+use crate::actor::Command;
+use crate::actor::Commands;
 use crate::clock::Clock;
 use crate::events::Event;
-use crate::gap::Feed;
-use crate::handle::Peer;
-use crate::handle::Stats;
 use crate::handler::PeerEvent;
 use crate::posting::PeerDemand;
 use crate::posting::Ready;
+use crate::stream::Feed;
 use crate::transport::DialError;
 use crate::transport::EVENTS_PER_POLL;
 use crate::transport::Goodbye;
 use crate::transport::Protocol;
 use crate::transport::TransportEvent;
-
-/// Something an application wants done, or answered, between two steps.
-pub(crate) type Command = Box<dyn FnOnce(&mut Driver) + Send>;
 
 /// Drives one node, alone in its task.
 pub(crate) struct Driver {
@@ -47,9 +46,9 @@ pub(crate) struct Driver {
     shell: Shell,
     handlers: Handlers,
     clock: Clock,
-    commands: mpsc::Receiver<Command>,
+    commands: Commands<Self>,
     batch: Vec<TransportEvent>,
-    suspicion: Suspicion,
+    skew: SkewMonitor,
     drain: Duration,
     /// Set once a shutdown is asked for.
     deadline: Option<Instant>,
@@ -57,7 +56,7 @@ pub(crate) struct Driver {
 
 /// Why the loop woke up.
 enum Wake {
-    Command(Command),
+    Command(Command<Driver>),
     /// So many events stand in the batch; none, if the transport has ended.
     Transport(usize),
     /// An envelope is ready, or posts should be looked at again.
@@ -72,7 +71,7 @@ impl Driver {
         node: Node,
         shell: Shell,
         clock: Clock,
-        commands: mpsc::Receiver<Command>,
+        commands: Commands<Self>,
         drain: Duration,
     ) -> Self {
         Self {
@@ -82,7 +81,7 @@ impl Driver {
             clock,
             commands,
             batch: Vec::with_capacity(EVENTS_PER_POLL),
-            suspicion: Suspicion::default(),
+            skew: SkewMonitor::default(),
             drain,
             deadline: None,
         }
@@ -97,7 +96,7 @@ impl Driver {
                 break;
             }
             self.work();
-            if let Some(event) = self.suspicion.look(self.clock.now(), self.node.peers()) {
+            if let Some(event) = self.skew.look(self.clock.now(), self.node.peers()) {
                 self.shell.tell(&event);
             }
             self.shell.finish_step();

@@ -5,33 +5,29 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rand_core::Rng;
-use tokio::sync::mpsc;
-use tokio::sync::oneshot;
 use tokio::sync::watch;
 use whisper_core::envelope::Draft;
-use whisper_core::identity::Identity;
+use whisper_core::envelope::Envelope;
 use whisper_core::inbox::Filter;
 use whisper_core::node::Node;
-use whisper_core::node::PeerInfo;
 use whisper_core::node::SettingError;
 use whisper_core::peer::PeerId;
 use whisper_core::pow::Rating;
-use whisper_core::session::SessionTtl;
 use whisper_core::topic::Bloom;
 
+use crate::actor;
+use crate::actor::Address;
+use crate::actor::Closed;
+use crate::actor::WeakAddress;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::config::StartError;
-use crate::conversation::ConversationError;
-use crate::conversation::ConversationEvents;
-use crate::conversation::Conversations;
-use crate::driver::Command;
 use crate::driver::Driver;
+use crate::driver::Peer;
 use crate::driver::Shell;
+use crate::driver::Stats;
 use crate::entropy::Entropy;
-use crate::envelopes::Envelopes;
-use crate::events::Events;
-use crate::gap;
+use crate::events::Event;
 use crate::handler::Handler;
 use crate::posting;
 use crate::posting::Delivery;
@@ -41,9 +37,10 @@ use crate::posting::PostError;
 use crate::posting::PostQueue;
 use crate::posting::Room;
 use crate::posting::Submission;
+use crate::stream;
+use crate::stream::Stream;
 use crate::subscription::Subscription;
 use crate::transport::DialError;
-use crate::transport::PeerFacts;
 use crate::transport::Protocol;
 use crate::worker;
 use crate::worker::Queue;
@@ -77,7 +74,7 @@ pub fn start(config: Config) -> Result<Handle, StartError> {
     }
 
     let local_address = transport.local_address();
-    let (commands, commands_receiver) = mpsc::channel(MOST_COMMANDS);
+    let (address, commands) = actor::address();
     let (outbox, intake) = posting::channel();
     let queue = Arc::new(Queue::new(worker::Limits::of_pool(config.node.pool_bytes)));
     let reader = Reader::new(queue.limits().bytes, &config.clock, &config.entropy, outbox.clone());
@@ -85,13 +82,13 @@ pub fn start(config: Config) -> Result<Handle, StartError> {
     let worker = worker::start(&runtime, Arc::clone(&queue), reader, alive.clone());
     let posts = PostQueue::new(intake, config.mining_threads);
     let shell = Shell::new(transport, posts, Arc::clone(&queue));
-    let driver = Driver::new(node, shell, config.clock.clone(), commands_receiver, config.drain);
+    let driver = Driver::new(node, shell, config.clock.clone(), commands, config.drain);
     runtime.spawn(async move {
         driver.run().await;
         drop(alive);
     });
     Ok(Handle(Arc::new(Inner {
-        commands,
+        driver: address,
         worker,
         queue,
         outbox,
@@ -111,8 +108,8 @@ pub fn start(config: Config) -> Result<Handle, StartError> {
 pub struct Handle(Arc<Inner>);
 
 struct Inner {
-    commands: mpsc::Sender<Command>,
-    worker: worker::Commands,
+    driver: Address<Driver>,
+    worker: Address<Reader>,
     queue: Arc<Queue>,
     outbox: Outbox,
     ended: watch::Receiver<()>,
@@ -168,42 +165,32 @@ impl Handle {
     /// # Errors
     /// [`Closed`] if the node has ended.
     pub async fn subscribe(&self, filter: Filter) -> Result<Subscription, Closed> {
-        let (feed, tap) = gap::channel(self.0.backlog);
-        // If nobody waits for the answer the tap is gone, and the filter will go with it.
+        let (feed, stream) = stream::channel(self.0.backlog);
+        // If nobody waits for the answer the stream is gone, and the filter will go with it.
         let id = self.ask_reader(move |reader| reader.subscribe(filter, feed)).await?;
-        Ok(Subscription::new(id, tap, self.0.worker.downgrade()))
+        Ok(Subscription::new(id, stream, self.0.worker.downgrade()))
     }
 
-    /// Lets an identity hold conversations on this node.
-    ///
-    /// # Errors
-    /// [`ConversationError::Taken`] if it does already, and if the node has ended.
-    pub async fn converse(
-        &self,
-        identity: Arc<Identity>,
-    ) -> Result<(Conversations, ConversationEvents), ConversationError> {
-        Conversations::open(self, identity, SessionTtl::default()).await
-    }
-
-    /// The stream of what happens around the node from now on. It begins with the peers that are there:
-    /// whoever asks late misses none.
+    /// The stream of what happens around the node from now on. It begins with the peers that are there,
+    /// and ends with the node.
     ///
     /// # Errors
     /// [`Closed`] if the node has ended.
-    pub async fn events(&self) -> Result<Events, Closed> {
-        let (feed, tap) = gap::channel(self.0.backlog);
+    pub async fn events(&self) -> Result<Stream<Event>, Closed> {
+        let (feed, stream) = stream::channel(self.0.backlog);
         self.ask(move |driver| driver.listen(feed)).await?;
-        Ok(Events::new(tap))
+        Ok(stream)
     }
 
-    /// The stream of envelopes that come into the pool from now on.
+    /// The stream of envelopes that come into the pool from now on, our own included: what a relay can
+    /// see, for archives. It ends with the node.
     ///
     /// # Errors
     /// [`Closed`] if the node has ended.
-    pub async fn envelopes(&self) -> Result<Envelopes, Closed> {
-        let (feed, tap) = gap::channel(self.0.backlog);
+    pub async fn envelopes(&self) -> Result<Stream<Arc<Envelope>>, Closed> {
+        let (feed, stream) = stream::channel(self.0.backlog);
         self.ask(move |driver| driver.watch(feed)).await?;
-        Ok(Envelopes::new(tap))
+        Ok(stream)
     }
 
     /// The connected peers.
@@ -351,24 +338,18 @@ impl Handle {
         self.0.outbox.room(bytes).await
     }
 
-    /// Lets the worker do something between two batches, and waits for the answer.
+    /// Lets the worker do something between two steps, and waits for the answer.
     pub(crate) async fn ask_reader<T: Send + 'static>(
         &self,
         question: impl FnOnce(&mut Reader) -> T + Send + 'static,
     ) -> Result<T, Closed> {
-        let (sender, answer) = oneshot::channel();
-        let command: worker::Command = Box::new(move |reader| {
-            // Whoever asked may have gone.
-            let _ = sender.send(question(reader));
-        });
-        self.0.worker.send(command).await.map_err(|_| Closed)?;
-        answer.await.map_err(|_| Closed)
+        self.0.worker.ask(question).await
     }
 
     /// The loop, without keeping it alive.
     #[cfg(feature = "ledger")]
-    pub(crate) fn driver(&self) -> mpsc::WeakSender<Command> {
-        self.0.commands.downgrade()
+    pub(crate) fn driver(&self) -> WeakAddress<Driver> {
+        self.0.driver.downgrade()
     }
 
     pub(crate) fn backlog(&self) -> usize {
@@ -380,13 +361,7 @@ impl Handle {
         &self,
         question: impl FnOnce(&mut Driver) -> T + Send + 'static,
     ) -> Result<T, Closed> {
-        let (sender, answer) = oneshot::channel();
-        let command: Command = Box::new(move |driver| {
-            // Whoever asked may have gone.
-            let _ = sender.send(question(driver));
-        });
-        self.0.commands.send(command).await.map_err(|_| Closed)?;
-        answer.await.map_err(|_| Closed)
+        self.0.driver.ask(question).await
     }
 }
 
@@ -397,45 +372,6 @@ impl fmt::Debug for Handle {
             .finish_non_exhaustive()
     }
 }
-
-/// A connected peer.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Peer {
-    /// What it says it takes, and how it is treated.
-    pub info: PeerInfo,
-    /// Who it is, as far as the transport knows.
-    pub facts: PeerFacts,
-}
-
-/// What a node holds and has done since its start.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-#[non_exhaustive]
-pub struct Stats {
-    /// Connections.
-    pub peers: usize,
-    /// Peers that have said what they take.
-    pub ready_peers: usize,
-    /// Envelopes in the pool.
-    pub pool_envelopes: usize,
-    /// Envelopes that no key was tried on yet.
-    pub unread_envelopes: usize,
-    /// Envelopes that came into the pool, our own included.
-    pub admitted_envelopes: u64,
-    /// Packets from peers.
-    pub packets_received: u64,
-    /// Their bytes.
-    pub bytes_received: u64,
-    /// Packets to peers.
-    pub packets_sent: u64,
-    /// Their bytes.
-    pub bytes_sent: u64,
-}
-
-/// The node has ended.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("the node has shut down; start another")]
-pub struct Closed;
 
 /// Why a protocol cannot be registered.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
@@ -463,6 +399,3 @@ pub enum DirectError {
     #[error(transparent)]
     Closed(#[from] Closed),
 }
-
-/// Far more than an application asks within one step.
-const MOST_COMMANDS: usize = 1_024;

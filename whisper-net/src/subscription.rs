@@ -1,55 +1,44 @@
 //! The messages that a filter finds, as a stream.
 
 use std::fmt;
-use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Context;
 use std::task::Poll;
 
-use futures_core::Stream;
-use tokio::sync::oneshot;
 use whisper_core::inbox::Counts;
 use whisper_core::inbox::FilterId;
 use whisper_core::inbox::Received;
 
-use crate::gap::Next;
-use crate::gap::Tap;
-use crate::handle::Closed;
-use crate::worker::Command;
-use crate::worker::WeakCommands;
+use crate::actor::Closed;
+use crate::actor::WeakAddress;
+use crate::stream::Lagged;
+use crate::stream::Stream;
+use crate::worker::Reader;
 
-/// The messages that one filter finds, from when it was added. It ends with the node; dropped, it
-/// takes the filter with it.
+/// The messages that one filter finds, as a [`Stream`]. It ends with the node; dropped, it takes the
+/// filter with it.
+///
+/// [`Lagged`] says how many messages are missing at most: the reader was too slow, or more came than
+/// the node had time to open, for this or any other filter.
 pub struct Subscription {
     filter: FilterId,
-    tap: Tap<Arc<Received>>,
-    worker: WeakCommands,
-}
-
-/// What a subscription brings.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub enum Incoming {
-    /// A message.
-    Message(Arc<Received>),
-    /// At most so many messages are missing here: the reader was too slow, or more came than the
-    /// node had time to open, for this or any other filter.
-    Gap(u64),
+    messages: Stream<Arc<Received>>,
+    worker: WeakAddress<Reader>,
 }
 
 impl Subscription {
     pub(crate) const fn new(
         filter: FilterId,
-        tap: Tap<Arc<Received>>,
-        worker: WeakCommands,
+        messages: Stream<Arc<Received>>,
+        worker: WeakAddress<Reader>,
     ) -> Self {
-        Self { filter, tap, worker }
+        Self { filter, messages, worker }
     }
 
     /// The next message, or how many are missing; nothing once the node has ended. Safe to cancel.
-    pub async fn next(&mut self) -> Option<Incoming> {
-        poll_fn(|cx| self.poll(cx)).await
+    pub async fn next(&mut self) -> Option<Result<Arc<Received>, Lagged>> {
+        self.messages.next().await
     }
 
     /// What the filter has seen. Safe to cancel.
@@ -57,30 +46,16 @@ impl Subscription {
     /// # Errors
     /// [`Closed`] if the node has ended.
     pub async fn counts(&self) -> Result<Counts, Closed> {
-        let worker = self.worker.upgrade().ok_or(Closed)?;
-        let (sender, answer) = oneshot::channel();
         let filter = self.filter;
-        let command: Command = Box::new(move |reader| {
-            // Whoever asked may have gone.
-            let _ = sender.send(reader.counts(filter));
-        });
-        worker.send(command).await.map_err(|_| Closed)?;
-        answer.await.ok().flatten().ok_or(Closed)
-    }
-
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Incoming>> {
-        self.tap.poll_next(cx).map(|next| match next? {
-            Next::Item(received) => Some(Incoming::Message(received)),
-            Next::Gap(missed) => Some(Incoming::Gap(missed)),
-        })
+        self.worker.ask(move |reader| reader.counts(filter)).await?.ok_or(Closed)
     }
 }
 
-impl Stream for Subscription {
-    type Item = Incoming;
+impl futures_core::Stream for Subscription {
+    type Item = Result<Arc<Received>, Lagged>;
 
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Incoming>> {
-        self.poll(cx)
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        Pin::new(&mut self.messages).poll_next(cx)
     }
 }
 

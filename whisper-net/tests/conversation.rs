@@ -22,17 +22,17 @@ use whisper_core::session::Ended;
 use whisper_core::session::SessionError;
 use whisper_net::Closed;
 use whisper_net::ConversationError;
-use whisper_net::ConversationEvent;
-use whisper_net::ConversationEvents;
 use whisper_net::Conversations;
 use whisper_net::Handle;
 use whisper_net::NoEntropy;
+use whisper_net::SessionEvent;
+use whisper_net::Stream;
 use whisper_net::memory::MemoryNetwork;
 
 /// One who talks.
 struct Person {
     talks: Conversations,
-    hears: ConversationEvents,
+    hears: Stream<SessionEvent>,
     key: PublicKey,
 }
 
@@ -47,14 +47,14 @@ impl Person {
         Self { talks, hears, key }
     }
 
-    async fn next(&mut self) -> ConversationEvent {
-        within(self.hears.next()).await.unwrap()
+    async fn next(&mut self) -> SessionEvent {
+        within(self.hears.next()).await.unwrap().unwrap()
     }
 
     async fn is_invited_by(&mut self, other: &Self) {
         let event = self.next().await;
         assert!(
-            matches!(event, ConversationEvent::Invited { peer, .. } if peer == other.key),
+            matches!(event, SessionEvent::Invited { peer, .. } if peer == other.key),
             "{event:?}"
         );
     }
@@ -62,14 +62,14 @@ impl Person {
     async fn is_established_with(&mut self, other: &Self) {
         let event = self.next().await;
         assert!(
-            matches!(event, ConversationEvent::Established { peer, .. } if peer == other.key),
+            matches!(event, SessionEvent::Established { peer, .. } if peer == other.key),
             "{event:?}"
         );
     }
 
     async fn hears(&mut self, other: &Self, text: &str) {
         let event = self.next().await;
-        let ConversationEvent::Message { peer, data, .. } = event else { panic!("{event:?}") };
+        let SessionEvent::Message { peer, data, .. } = event else { panic!("{event:?}") };
         assert_eq!((peer, data.as_slice()), (other.key, text.as_bytes()));
     }
 
@@ -153,7 +153,8 @@ async fn a_close_ends_it_at_both_ends() {
     bob.is_established_with(&alice).await;
     bob.hears(&alice, "hello").await;
     within(alice.talks.close(bob.key).await.unwrap()).await.unwrap();
-    let ended = |event: &ConversationEvent, by| matches!(event, ConversationEvent::Ended { why, .. } if *why == by);
+    let ended =
+        |event: &SessionEvent, by| matches!(event, SessionEvent::Ended { why, .. } if *why == by);
     assert!(ended(&alice.next().await, Ended::Closed));
     assert!(ended(&bob.next().await, Ended::ClosedByPeer));
     for (one, other) in [(&alice, &bob), (&bob, &alice)] {
@@ -184,7 +185,7 @@ async fn when_both_invite_at_once_they_end_on_one_session() {
         sessions.push(sent.session().unwrap());
         within(sent).await.unwrap();
         for person in [&mut alice, &mut bob] {
-            while !matches!(person.next().await, ConversationEvent::Message { .. }) {}
+            while !matches!(person.next().await, SessionEvent::Message { .. }) {}
         }
     }
     assert_eq!(sessions[6], sessions[7]);
@@ -219,7 +220,7 @@ async fn what_comes_before_its_invitation_waits_for_it() {
     }
     let mut texts: Vec<u32> = Vec::new();
     while texts.len() < 30 {
-        if let ConversationEvent::Message { data, .. } = bob.next().await {
+        if let SessionEvent::Message { data, .. } = bob.next().await {
             texts.push(String::from_utf8(data).unwrap().parse().unwrap());
         }
     }

@@ -105,10 +105,7 @@ async fn k6_a_log_holds_no_topic_no_hash_and_no_key_and_by_default_no_peer() {
     let post = Post { signer: Some(Arc::clone(&signer)), topic: Some(TOPIC), ..post };
     common::within(alice.post(post)).await.unwrap();
     common::message(&mut inbox).await;
-    let envelope = match common::within(passing.next()).await.unwrap() {
-        whisper_net::Passing::Envelope(envelope) => envelope,
-        other => panic!("{other:?}"),
-    };
+    let envelope = common::within(passing.next()).await.unwrap().unwrap();
     alice.shutdown().await;
     bob.shutdown().await;
     tracing::debug!(target: "whisper_net::test", "the control");

@@ -24,7 +24,6 @@ use whisper_core::session::SessionOutput;
 use whisper_core::session::Sessions;
 use whisper_core::time::Timestamp;
 use whisper_core::topic::Topic;
-use whisper_net::ConversationEvent as NetEvent;
 use whisper_net::Entropy;
 
 use super::output::Output;
@@ -284,8 +283,7 @@ impl Talk {
                     outputs.extend(draft.map(|draft| Output::Post { draft, sequence }));
                 }
                 SessionOutput::Event(event) => {
-                    let event = NetEvent::from_session(event);
-                    let event = event.and_then(ConversationEvent::from_node);
+                    let event = ConversationEvent::from_core(event);
                     outputs.extend(event.map(|event| Output::Talk { event }));
                 }
                 SessionOutput::LookBack(topics) => {

@@ -15,6 +15,7 @@ use whisper_examples::ending;
 use whisper_examples::say;
 use whisper_net::Event;
 use whisper_net::Handle;
+use whisper_net::Lagged;
 use whisper_net::Stats;
 use whisper_net::rlpx::Host;
 use whisper_net::rlpx::RlpxConfig;
@@ -96,7 +97,8 @@ async fn relay(
     loop {
         tokio::select! {
             event = events.next() => match event {
-                Some(event) => tell(&event),
+                Some(Ok(event)) => tell(&event),
+                Some(Err(Lagged(missed))) => say!("{missed} events were missed"),
                 None => return Ok(()),
             },
             _ = timer.tick() => {

@@ -12,8 +12,9 @@ use whisper_core::peer::PeerId;
 use whisper_core::time::Timestamp;
 
 use crate::events::Event;
-use crate::gap::Feed;
 use crate::posting::PostQueue;
+use crate::stream::Audience;
+use crate::stream::Feed;
 use crate::transport::DisconnectReason;
 use crate::transport::Goodbye;
 use crate::transport::PeerFacts;
@@ -33,8 +34,8 @@ pub(crate) struct Shell {
     queue: Arc<Queue>,
     /// What this step has for the worker; handed over once, at its end.
     arrivals: Vec<Arrival>,
-    audience: Vec<Feed<Event>>,
-    watchers: Vec<Feed<Arc<Envelope>>>,
+    audience: Audience<Event>,
+    watchers: Audience<Arc<Envelope>>,
     /// Whether a post that waits may have become possible.
     demand_changed: bool,
 }
@@ -59,8 +60,8 @@ impl Shell {
             unread: BTreeMap::new(),
             queue,
             arrivals: Vec::new(),
-            audience: Vec::new(),
-            watchers: Vec::new(),
+            audience: Audience::new(),
+            watchers: Audience::new(),
             demand_changed: false,
         }
     }
@@ -109,9 +110,7 @@ impl Shell {
             }
             node::Event::Admitted { envelope, .. } => {
                 self.totals.admitted += 1;
-                self.watchers.retain(|feed| !feed.is_closed());
-                let watchers = self.watchers.iter();
-                watchers.for_each(|feed| feed.push_bytes(Arc::clone(&envelope), envelope.size()));
+                self.watchers.tell(&envelope, envelope.size());
                 self.arrivals.push(Arrival { envelope, direct: false });
             }
             node::Event::Direct { envelope, .. } => {
@@ -136,17 +135,16 @@ impl Shell {
 
     /// Adds a listener.
     pub(super) fn listen(&mut self, feed: Feed<Event>) {
-        self.audience.push(feed);
+        self.audience.add(feed);
     }
 
     /// Adds somebody who wants to see what is relayed.
     pub(super) fn watch(&mut self, feed: Feed<Arc<Envelope>>) {
-        self.watchers.push(feed);
+        self.watchers.add(feed);
     }
 
     pub(super) fn tell(&mut self, event: &Event) {
-        self.audience.retain(|feed| !feed.is_closed());
-        self.audience.iter().for_each(|feed| feed.push(event.clone()));
+        self.audience.tell(event, 0);
     }
 
     /// Hands the worker what this step had for it.

@@ -8,15 +8,15 @@ use whisper_core::time::Timestamp;
 
 use crate::events::Event;
 
-/// Says from time to time that the clock seems wrong. It never corrects it: whoever could make it do
-/// so could make this node drop what he likes.
+/// Says from time to time that the clock seems wrong. It never corrects it: a peer that could make it do so
+/// could make this node drop what it likes.
 #[derive(Default)]
-pub(super) struct Suspicion {
+pub(super) struct SkewMonitor {
     looked: Option<Timestamp>,
-    told: Option<Timestamp>,
+    reported: Option<Timestamp>,
 }
 
-impl Suspicion {
+impl SkewMonitor {
     /// What to tell, if it is time to look and there is something to tell.
     pub(super) fn look(
         &mut self,
@@ -29,10 +29,10 @@ impl Suspicion {
         self.looked = Some(now);
         let seconds = offset(peers)?;
         let by = Duration::from_secs(seconds.unsigned_abs());
-        if by <= TOLERATED || !is_over(TELL_EVERY, self.told, now) {
+        if by <= TOLERATED || !is_over(TELL_EVERY, self.reported, now) {
             return None;
         }
-        self.told = Some(now);
+        self.reported = Some(now);
         Some(Event::ClockSuspect { ahead: seconds < 0, by })
     }
 }

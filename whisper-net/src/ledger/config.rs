@@ -11,14 +11,14 @@ use super::PROTOCOL;
 use super::engine::Engine;
 use super::fault::OpenError;
 use super::handle::Ledger;
-use super::line;
 use super::miner::Foreman;
 use super::queue;
 use super::store::Store;
 use super::task;
+use crate::actor;
+use crate::actor::Closed;
 use crate::clock::Clock;
 use crate::entropy::Entropy;
-use crate::handle::Closed;
 use crate::handle::Handle;
 
 /// The settings of a ledger. Only the network has no default.
@@ -95,9 +95,9 @@ impl OpenChain {
     /// [`Closed`] if the node has ended.
     pub async fn serve(self, node: &Handle) -> Result<Ledger, Closed> {
         let Self { config, ledger, store } = self;
-        let (line, commands) = line::open();
+        let (address, commands) = actor::address();
         let tag = miner_tag(node.entropy());
-        let foreman = Foreman::new(tag, config.threads, line.downgrade());
+        let foreman = Foreman::new(tag, config.threads, address.downgrade());
         let engine = Engine::new(
             LedgerNode::new(ledger, store),
             config.clock.clone(),
@@ -107,7 +107,7 @@ impl OpenChain {
         let (handler, news) = queue::channel();
         task::start(engine, news, commands, node.driver());
         node.ask(move |driver| driver.register(PROTOCOL, handler)).await?;
-        Ok(Ledger::new(node.clone(), line, config))
+        Ok(Ledger::new(node.clone(), address, config))
     }
 }
 

@@ -22,7 +22,6 @@ use whisper_core::ledger::sync::Output;
 use whisper_core::ledger::verify_all;
 use whisper_core::time::Timestamp;
 
-use super::events::Audience;
 use super::events::Change;
 use super::events::Greetings;
 use super::events::LedgerEvent;
@@ -32,8 +31,9 @@ use super::store::Store;
 use super::task::Steps;
 use super::wishes::Wishes;
 use crate::clock::Clock;
-use crate::gap::Feed;
 use crate::handler::PeerCommand;
+use crate::stream::Audience;
+use crate::stream::Feed;
 
 pub(super) struct Engine {
     node: LedgerNode<Store>,
@@ -70,7 +70,7 @@ impl Engine {
         let (now, id) = (self.clock.now(), tx.id());
         let outputs: Vec<Output> = self.node.submit(now, tx)?.collect();
         self.carry_out(now, outputs);
-        self.audience.tell(&LedgerEvent::Pending(id));
+        self.audience.tell(&LedgerEvent::Pending(id), 0);
         Ok(())
     }
 
@@ -132,15 +132,15 @@ impl Engine {
     fn hear(&mut self, event: Event) {
         match event {
             Event::Chain(update) => self.store_and_tell(&update),
-            Event::DeepReorg { depth } => self.audience.tell(&LedgerEvent::DeepReorg { depth }),
-            Event::Pending(id) => self.audience.tell(&LedgerEvent::Pending(id)),
+            Event::DeepReorg { depth } => self.audience.tell(&LedgerEvent::DeepReorg { depth }, 0),
+            Event::Pending(id) => self.audience.tell(&LedgerEvent::Pending(id), 0),
             Event::Ready { peer, status } => {
                 self.greetings.note(peer, status, self.node.peers());
-                self.audience.tell(&LedgerEvent::Ready { peer, status });
+                self.audience.tell(&LedgerEvent::Ready { peer, status }, 0);
             }
             Event::Unavailable(id) => {
                 tracing::warn!("a stored block cannot be read");
-                self.audience.tell(&LedgerEvent::Unavailable(id));
+                self.audience.tell(&LedgerEvent::Unavailable(id), 0);
             }
             // A light node's.
             Event::Tip { .. } | Event::Answered { .. } | Event::Unanswered(_) => {}
@@ -150,7 +150,7 @@ impl Engine {
     fn store_and_tell(&mut self, update: &ChainUpdate) {
         if let Err(failure) = self.store().write(update) {
             tracing::error!(%failure, "the ledger ends");
-            self.audience.tell(&LedgerEvent::Failed(failure.clone()));
+            self.audience.tell_last(&LedgerEvent::Failed(failure.clone()));
             self.failure = Some(failure);
             return;
         }
@@ -164,7 +164,7 @@ impl Engine {
                 returned: update.returned.iter().map(Tx::id).collect(),
                 height: height.map_or(0, |entry| entry.height),
             };
-            self.audience.tell(&LedgerEvent::Changed(Arc::new(change)));
+            self.audience.tell(&LedgerEvent::Changed(Arc::new(change)), 0);
         }
     }
 }

@@ -1,15 +1,9 @@
-//! What happens to the ledger, as a stream.
+//! What happens to the ledger.
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
-use std::fmt;
-use std::future::poll_fn;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Context;
-use std::task::Poll;
 
-use futures_core::Stream;
 use whisper_core::ledger::BlockId;
 use whisper_core::ledger::Status;
 use whisper_core::ledger::TxId;
@@ -17,9 +11,6 @@ use whisper_core::ledger::sync::PeerInfo;
 use whisper_core::peer::PeerId;
 
 use super::fault::StoreError;
-use crate::gap::Feed;
-use crate::gap::Next;
-use crate::gap::Tap;
 
 /// Something that happened to the ledger.
 #[derive(Clone, Debug)]
@@ -45,8 +36,6 @@ pub enum LedgerEvent {
     Unavailable(BlockId),
     /// The ledger has ended, since it cannot be stored.
     Failed(StoreError),
-    /// The reader was too slow and has missed so many events.
-    Gap(u64),
 }
 
 /// How the chain has changed.
@@ -62,41 +51,6 @@ pub struct Change {
     pub returned: Vec<TxId>,
     /// Height of the new tip.
     pub height: u32,
-}
-
-/// The stream of a ledger's events. It ends with the ledger.
-pub struct LedgerEvents(Tap<LedgerEvent>);
-
-impl LedgerEvents {
-    pub(super) const fn new(tap: Tap<LedgerEvent>) -> Self {
-        Self(tap)
-    }
-
-    /// The next event; nothing once the ledger has ended. Safe to cancel.
-    pub async fn next(&mut self) -> Option<LedgerEvent> {
-        poll_fn(|cx| self.poll(cx)).await
-    }
-
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<LedgerEvent>> {
-        self.0.poll_next(cx).map(|next| match next? {
-            Next::Item(event) => Some(event),
-            Next::Gap(missed) => Some(LedgerEvent::Gap(missed)),
-        })
-    }
-}
-
-impl Stream for LedgerEvents {
-    type Item = LedgerEvent;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<LedgerEvent>> {
-        self.poll(cx)
-    }
-}
-
-impl fmt::Debug for LedgerEvents {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LedgerEvents").finish_non_exhaustive()
-    }
 }
 
 /// What the peers that are there have said of their chains, for whoever listens later.
@@ -127,23 +81,5 @@ impl Greetings {
     fn keep(&mut self, there: impl Iterator<Item = PeerInfo>) {
         let there: BTreeSet<PeerId> = there.map(|info| info.peer).collect();
         self.0.retain(|peer, _| there.contains(peer));
-    }
-}
-
-/// All who listen.
-pub(super) struct Audience<T>(Vec<Feed<T>>);
-
-impl<T: Clone> Audience<T> {
-    pub(super) const fn new() -> Self {
-        Self(Vec::new())
-    }
-
-    pub(super) fn add(&mut self, feed: Feed<T>) {
-        self.0.push(feed);
-    }
-
-    pub(super) fn tell(&mut self, event: &T) {
-        self.0.retain(|feed| !feed.is_closed());
-        self.0.iter().for_each(|feed| feed.push(event.clone()));
     }
 }

@@ -27,12 +27,13 @@ use whisper_core::ledger::sync::PeerInfo;
 use super::config::LedgerConfig;
 use super::effort;
 use super::engine::Engine;
-use super::events::LedgerEvents;
-use super::line::Line;
+use super::events::LedgerEvent;
 use super::miner::Mining;
-use crate::gap;
-use crate::handle::Closed;
+use crate::actor::Address;
+use crate::actor::Closed;
 use crate::handle::Handle;
+use crate::stream;
+use crate::stream::Stream;
 
 /// The application's hold on a running ledger. Clones hold the same one, and the node that it runs
 /// on; when the last is dropped the ledger ends, and peers are told that there is nothing.
@@ -44,13 +45,13 @@ pub struct Ledger(Arc<Inner>);
 struct Inner {
     /// Keeps the node running.
     _node: Handle,
-    line: Line<Engine>,
+    engine: Address<Engine>,
     config: LedgerConfig,
 }
 
 impl Ledger {
-    pub(super) fn new(node: Handle, line: Line<Engine>, config: LedgerConfig) -> Self {
-        Self(Arc::new(Inner { _node: node, line, config }))
+    pub(super) fn new(node: Handle, engine: Address<Engine>, config: LedgerConfig) -> Self {
+        Self(Arc::new(Inner { _node: node, engine, config }))
     }
 
     /// The network's rules and first block.
@@ -94,10 +95,10 @@ impl Ledger {
     ///
     /// # Errors
     /// [`Closed`] if the ledger has ended.
-    pub async fn events(&self) -> Result<LedgerEvents, Closed> {
-        let (feed, tap) = gap::channel(self.0.config.backlog);
+    pub async fn events(&self) -> Result<Stream<LedgerEvent>, Closed> {
+        let (feed, stream) = stream::channel(self.0.config.backlog);
         self.ask(move |engine| engine.listen(feed)).await?;
-        Ok(LedgerEvents::new(tap))
+        Ok(stream)
     }
 
     /// How far the ledger is.
@@ -216,7 +217,7 @@ impl Ledger {
         &self,
         question: impl FnOnce(&mut Engine) -> T + Send + 'static,
     ) -> Result<T, Closed> {
-        self.0.line.ask(question).await
+        self.0.engine.ask(question).await
     }
 }
 

@@ -26,20 +26,20 @@ use whisper_core::ledger::sync::LightNode;
 use whisper_core::ledger::sync::PeerInfo;
 
 pub use self::events::LightEvent;
-pub use self::events::LightEvents;
 
 use self::engine::Answer;
 use self::engine::LightEngine;
 use super::PROTOCOL;
 use super::handle::LookUp;
-use super::line;
-use super::line::Line;
 use super::queue;
 use super::task;
+use crate::actor;
+use crate::actor::Address;
+use crate::actor::Closed;
 use crate::clock::Clock;
-use crate::gap;
-use crate::handle::Closed;
 use crate::handle::Handle;
+use crate::stream;
+use crate::stream::Stream;
 
 /// The settings of a light ledger. Only the network has no default.
 #[derive(Clone, Debug)]
@@ -90,7 +90,7 @@ impl LightConfig {
 /// let phone = LightLedger::serve(LightConfig::new(Params::regtest()), &node).await?;
 /// let mut events = phone.events().await?;
 /// node.dial("memory:server").await?;
-/// while !matches!(events.next().await, Some(LightEvent::Tip { height: 1, .. })) {}
+/// while !matches!(events.next().await, Some(Ok(LightEvent::Tip { height: 1, .. }))) {}
 /// let found = phone.look_up("alice".parse()?).await?;
 /// assert!(found.record.is_none(), "and it is proven that nobody has the name");
 /// # node.shutdown().await;
@@ -104,7 +104,7 @@ pub struct LightLedger(Arc<Inner>);
 struct Inner {
     /// Keeps the node running.
     _node: Handle,
-    line: Line<LightEngine>,
+    engine: Address<LightEngine>,
     params: Params,
     backlog: usize,
     /// So many questions may be open; others wait their turn.
@@ -127,13 +127,13 @@ impl LightLedger {
             }
             None => LightClient::new(params.clone()).map_err(LightError::Network)?,
         };
-        let (line, commands) = line::open();
+        let (address, commands) = actor::address();
         let (handler, news) = queue::channel();
         let engine = LightEngine::new(LightNode::new(client), clock, anchor);
         task::start(engine, news, commands, node.driver());
         node.ask(move |driver| driver.register(PROTOCOL, handler)).await?;
         let turns = Arc::new(Semaphore::new(LightNode::QUESTIONS_MAX));
-        Ok(Self(Arc::new(Inner { _node: node.clone(), line, params, backlog, turns })))
+        Ok(Self(Arc::new(Inner { _node: node.clone(), engine: address, params, backlog, turns })))
     }
 
     /// The network's rules and first block.
@@ -146,7 +146,7 @@ impl LightLedger {
     /// # Errors
     /// [`Closed`] if the ledger has ended.
     pub async fn tip(&self) -> Result<Entry, Closed> {
-        self.0.line.ask(|engine| engine.headers().tip()).await
+        self.0.engine.ask(|engine| engine.headers().tip()).await
     }
 
     /// The header at this height of the chain, if it is held: the oldest are forgotten.
@@ -154,7 +154,7 @@ impl LightLedger {
     /// # Errors
     /// [`Closed`] if the ledger has ended.
     pub async fn at(&self, height: u32) -> Result<Option<Entry>, Closed> {
-        self.0.line.ask(move |engine| engine.headers().at(height)).await
+        self.0.engine.ask(move |engine| engine.headers().at(height)).await
     }
 
     /// What stands under a name, as a peer proves from the newest block, or from one a little below
@@ -192,14 +192,15 @@ impl LightLedger {
         }
     }
 
-    /// The stream of what happens to the ledger from now on. It begins with the peers that are there.
+    /// The stream of what happens to the ledger from now on. It begins with the peers that are there,
+    /// and ends with the ledger.
     ///
     /// # Errors
     /// [`Closed`] if the ledger has ended.
-    pub async fn events(&self) -> Result<LightEvents, Closed> {
-        let (feed, tap) = gap::channel(self.0.backlog);
-        self.0.line.ask(move |engine| engine.listen(feed)).await?;
-        Ok(LightEvents::new(tap))
+    pub async fn events(&self) -> Result<Stream<LightEvent>, Closed> {
+        let (feed, stream) = stream::channel(self.0.backlog);
+        self.0.engine.ask(move |engine| engine.listen(feed)).await?;
+        Ok(stream)
     }
 
     /// The peers that speak of ledgers, and how far they are.
@@ -207,7 +208,7 @@ impl LightLedger {
     /// # Errors
     /// [`Closed`] if the ledger has ended.
     pub async fn peers(&self) -> Result<Vec<PeerInfo>, Closed> {
-        self.0.line.ask(LightEngine::peers).await
+        self.0.engine.ask(LightEngine::peers).await
     }
 
     /// An anchor to store, and to begin at the next time; nothing while the chain is so short that
@@ -221,7 +222,7 @@ impl LightLedger {
     /// # Errors
     /// [`Closed`] if the ledger has ended.
     pub async fn anchor(&self) -> Result<Option<HeaderAnchor>, Closed> {
-        self.0.line.ask(LightEngine::anchor).await
+        self.0.engine.ask(LightEngine::anchor).await
     }
 
     /// Asks peers, from the newest block, and again from lower ones while that may help.
@@ -235,7 +236,7 @@ impl LightLedger {
                 // The peers may be checking a block whose header they have given us.
                 tokio::time::sleep(PAUSE).await;
             }
-            let from = self.0.line.ask(move |engine| below_tip(engine.headers(), depth)).await?;
+            let from = self.0.engine.ask(move |engine| below_tip(engine.headers(), depth)).await?;
             if let Some(answer) = self.ask_peers(about(from)).await? {
                 return Ok(answer);
             }
@@ -247,7 +248,7 @@ impl LightLedger {
     /// peer that gives none is not waited for without end.
     async fn settled(&self) -> Result<(), Closed> {
         let (sender, settled) = oneshot::channel();
-        self.0.line.ask(move |engine| engine.tell_when_settled(sender)).await?;
+        self.0.engine.ask(move |engine| engine.tell_when_settled(sender)).await?;
         match tokio::time::timeout(PATIENCE, settled).await {
             Ok(Err(_)) => Err(Closed),
             Ok(Ok(())) | Err(_) => Ok(()),
@@ -258,7 +259,7 @@ impl LightLedger {
         // It comes back when the peers were asked, even if nobody waits for the answer any more.
         let turn = Arc::clone(&self.0.turns).acquire_owned().await.map_err(|_| Closed)?;
         let (sender, answer) = oneshot::channel();
-        self.0.line.ask(move |engine| engine.ask(question, sender, turn)).await?;
+        self.0.engine.ask(move |engine| engine.ask(question, sender, turn)).await?;
         answer.await.map_err(|_| Closed)
     }
 

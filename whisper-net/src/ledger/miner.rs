@@ -10,7 +10,6 @@ use std::thread;
 use std::time::Duration;
 use std::time::Instant;
 
-use tokio::sync::mpsc;
 use tokio::sync::watch;
 use whisper_core::ledger::BlockId;
 use whisper_core::ledger::BlockMiner;
@@ -20,8 +19,8 @@ use whisper_core::ledger::sync::LedgerNode;
 use whisper_core::time::Timestamp;
 
 use super::engine::Engine;
-use super::line::Command;
 use super::store::Store;
+use crate::actor::WeakAddress;
 
 /// A block that was asked for. Dropping this cancels the request.
 pub struct Mining(watch::Receiver<State>);
@@ -99,7 +98,7 @@ pub(super) struct Foreman {
     tag: Vec<u8>,
     threads: NonZeroUsize,
     /// Where found blocks go.
-    engine: mpsc::WeakSender<Command<Engine>>,
+    engine: WeakAddress<Engine>,
     requests: Vec<Request>,
     /// Whether to mine without end.
     on: bool,
@@ -126,7 +125,7 @@ impl Foreman {
     pub(super) const fn new(
         tag: Vec<u8>,
         threads: NonZeroUsize,
-        engine: mpsc::WeakSender<Command<Engine>>,
+        engine: WeakAddress<Engine>,
     ) -> Self {
         Self { tag, threads, engine, requests: Vec::new(), on: false, shift: None }
     }
@@ -228,22 +227,15 @@ impl Drop for Shift {
 }
 
 /// What a thread does until a block is found or the shift is over.
-fn search(
-    template: Template,
-    stop: &AtomicBool,
-    hashes: &AtomicU64,
-    engine: &mpsc::WeakSender<Command<Engine>>,
-) {
+fn search(template: Template, stop: &AtomicBool, hashes: &AtomicU64, engine: &WeakAddress<Engine>) {
     let mut miner = BlockMiner::new(template);
     while !stop.load(Ordering::Relaxed) {
         let found = miner.search(CHUNK);
         hashes.fetch_add(CHUNK, Ordering::Relaxed);
         if let Some(block) = found {
             stop.store(true, Ordering::Relaxed);
-            if let Some(engine) = engine.upgrade() {
-                // If it has ended, nobody wants the block.
-                let _ = engine.blocking_send(Box::new(move |engine| engine.mined(block)));
-            }
+            // If it has ended, nobody wants the block.
+            let _ = engine.tell_blocking(move |engine| engine.mined(block));
         }
     }
 }

@@ -50,12 +50,12 @@ impl Queue {
         self.events.is_empty()
     }
 
-    /// Waits for events and takes some; none, if there will be no more. Safe to cancel.
-    pub(super) async fn next(&mut self) -> Vec<PeerEvent> {
+    /// Waits for events and takes some; nothing if there will be no more. Safe to cancel.
+    pub(super) async fn next(&mut self) -> Option<Vec<PeerEvent>> {
         let mut batch = Vec::new();
         self.events.recv_many(&mut batch, BATCH).await;
         batch.iter().for_each(|event| self.weights.take(event));
-        batch
+        (!batch.is_empty()).then_some(batch)
     }
 }
 
@@ -123,7 +123,7 @@ mod tests {
             (0..40).position(|_| packet(busy, 200_000) == [PeerCommand::Throttle(busy, PAUSE)]);
         assert_eq!(fills, Some(20));
         assert_eq!(packet(quiet, 10), []);
-        assert_eq!(queue.next().await.len(), 22);
+        assert_eq!(queue.next().await.map(|batch| batch.len()), Some(22));
         assert_eq!(packet(busy, 10), [], "what was read weighs no more");
     }
 }

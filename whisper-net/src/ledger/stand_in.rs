@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use tokio::sync::mpsc;
 use whisper_core::ledger::BlockId;
 use whisper_core::ledger::ChainWork;
 use whisper_core::ledger::Item;
@@ -12,31 +11,22 @@ use whisper_core::peer::PeerId;
 
 use super::PROTOCOL;
 use super::queue::Queue;
-use crate::driver;
+use crate::actor::WeakAddress;
+use crate::driver::Driver;
 use crate::handler::PeerCommand;
 use crate::handler::PeerEvent;
 use crate::transport::Goodbye;
 
 /// Answers until the node ends or another ledger takes the place. Peers that are left waiting cut the
 /// connection, and with it the relay's.
-pub(super) async fn answer(
-    genesis: BlockId,
-    mut queue: Queue,
-    driver: mpsc::WeakSender<driver::Command>,
-) {
+pub(super) async fn answer(genesis: BlockId, mut queue: Queue, driver: WeakAddress<Driver>) {
     let mut desk = Desk { genesis, unwritten: BTreeMap::new() };
-    loop {
-        let news = queue.next().await;
-        if news.is_empty() {
-            return;
-        }
+    while let Some(news) = queue.next().await {
         let wishes: Vec<PeerCommand> = news.iter().flat_map(|news| desk.answers(news)).collect();
         if wishes.is_empty() {
             continue;
         }
-        let Some(driver) = driver.upgrade() else { return };
-        let command: driver::Command = Box::new(move |driver| driver.carry_out(PROTOCOL, wishes));
-        if driver.send(command).await.is_err() {
+        if driver.tell(move |driver| driver.carry_out(PROTOCOL, wishes)).await.is_err() {
             return;
         }
     }

@@ -2,15 +2,17 @@
 
 use std::time::Duration;
 
-use tokio::sync::mpsc;
 use whisper_core::ledger::BlockId;
 use whisper_core::ledger::sync::Input;
 
 use super::PROTOCOL;
-use super::line::Command;
 use super::queue::Queue;
 use super::stand_in;
-use crate::driver;
+use crate::actor::Actor;
+use crate::actor::Commands;
+use crate::actor::Engine;
+use crate::actor::WeakAddress;
+use crate::driver::Driver;
 use crate::handler::PeerCommand;
 use crate::handler::PeerEvent;
 
@@ -32,19 +34,13 @@ pub(super) trait Steps: Send + 'static {
     }
 }
 
-enum Wake<E> {
-    News(Vec<PeerEvent>),
-    Command(Command<E>),
-    Timer,
-}
-
 /// Starts the task. The engine ends with the loop, with the last sender of commands, or when it has
 /// failed; if the loop goes on, peers are told from then on that there is nothing.
 pub(super) fn start<E: Steps>(
     engine: E,
     queue: Queue,
-    commands: mpsc::Receiver<Command<E>>,
-    driver: mpsc::WeakSender<driver::Command>,
+    commands: Commands<E>,
+    driver: WeakAddress<Driver>,
 ) {
     tokio::spawn(async move {
         let (genesis, mut queue) = (engine.genesis(), queue);
@@ -54,56 +50,51 @@ pub(super) fn start<E: Steps>(
 }
 
 async fn run<E: Steps>(
-    mut engine: E,
+    engine: E,
     queue: &mut Queue,
-    mut commands: mpsc::Receiver<Command<E>>,
-    driver: &mpsc::WeakSender<driver::Command>,
+    commands: Commands<E>,
+    driver: &WeakAddress<Driver>,
 ) {
-    while !engine.has_failed() {
-        let wake = tokio::select! {
-            news = queue.next() => if news.is_empty() { return } else { Wake::News(news) },
-            command = commands.recv() => match command {
-                Some(command) => Wake::Command(command),
-                None => return,
-            },
-            // As long as there is news, time alone tells nothing: the answer may be among it.
-            () = tokio::time::sleep(engine.until_next().min(LONGEST_SLEEP)), if queue.is_empty() => {
-                Wake::Timer
-            }
-        };
-        let work = tokio::task::spawn_blocking(move || {
-            step(&mut engine, wake);
-            engine
-        });
-        // Otherwise the runtime is going down.
-        let Ok(back) = work.await else { return };
-        engine = back;
-        let wishes = engine.take_wishes();
-        if !wishes.is_empty() {
-            let Some(driver) = driver.upgrade() else { return };
-            let command: driver::Command =
-                Box::new(move |driver| driver.carry_out(PROTOCOL, wishes));
-            if driver.send(command).await.is_err() {
-                return;
-            }
+    let mut actor = Actor::new(engine, commands);
+    while !actor.engine().has_failed() {
+        // As long as there is news, time alone tells nothing: the answer may be among it.
+        let may_time_out = queue.is_empty();
+        let Some(next) = actor.step(queue.next(), may_time_out).await else { return };
+        actor = next;
+        let wishes = actor.engine().take_wishes();
+        if wishes.is_empty() {
+            continue;
+        }
+        if driver.tell(move |driver| driver.carry_out(PROTOCOL, wishes)).await.is_err() {
+            return;
         }
     }
 }
 
-fn step<E: Steps>(engine: &mut E, wake: Wake<E>) {
-    match wake {
-        Wake::News(batch) => {
-            for news in &batch {
-                engine.feed(as_input(news));
-                if engine.has_failed() {
-                    return;
-                }
+impl<E: Steps> Engine for E {
+    type Input = Vec<PeerEvent>;
+
+    fn handle(&mut self, batch: Vec<PeerEvent>) {
+        for news in &batch {
+            if !self.has_failed() {
+                self.feed(as_input(news));
             }
         }
-        Wake::Command(command) => command(engine),
-        Wake::Timer => engine.feed(Input::Timeout),
     }
-    engine.tend();
+
+    fn handle_timeout(&mut self) {
+        self.feed(Input::Timeout);
+    }
+
+    fn until_timeout(&self) -> Duration {
+        self.until_next()
+    }
+
+    fn finish_step(&mut self) {
+        if !self.has_failed() {
+            self.tend();
+        }
+    }
 }
 
 fn as_input(news: &PeerEvent) -> Input<'_> {
@@ -116,6 +107,3 @@ fn as_input(news: &PeerEvent) -> Input<'_> {
         }
     }
 }
-
-/// How often the clock is looked at even if nothing is due: it may be set.
-const LONGEST_SLEEP: Duration = Duration::from_secs(60);

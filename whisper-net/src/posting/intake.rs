@@ -48,7 +48,9 @@ pub(crate) struct Progress {
 }
 
 /// Room for one submission in the queue.
-pub(crate) struct Room(OwnedSemaphorePermit);
+pub(crate) struct Room {
+    _permit: OwnedSemaphorePermit,
+}
 
 /// The application's end. Clones lead to the same queue, and none keeps the node alive.
 #[derive(Clone)]
@@ -90,7 +92,7 @@ impl Outbox {
     /// once the node has ended. Safe to cancel.
     pub(crate) async fn room(&self, bytes: usize) -> Option<Room> {
         let room = Arc::clone(&self.0.room).acquire_many_owned(price(bytes)).await;
-        room.ok().map(Room)
+        room.ok().map(|permit| Room { _permit: permit })
     }
 
     /// Hands a submission in, into the room it was given or into what is free. The delivery tells all,
@@ -123,7 +125,7 @@ impl Outbox {
 
     fn free_room(&self, bytes: usize) -> Result<Room, PostError> {
         match Arc::clone(&self.0.room).try_acquire_many_owned(price(bytes)) {
-            Ok(room) => Ok(Room(room)),
+            Ok(permit) => Ok(Room { _permit: permit }),
             Err(TryAcquireError::NoPermits) => Err(PostError::QueueFull),
             Err(TryAcquireError::Closed) => Err(PostError::Closed),
         }

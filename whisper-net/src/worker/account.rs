@@ -18,18 +18,18 @@ use whisper_core::time::Timestamp;
 use whisper_core::topic::Topic;
 
 use super::waiting::Waiting;
-use crate::gap::Feed;
 use crate::posting::Delivery;
 use crate::posting::Outbox;
 use crate::posting::Room;
 use crate::posting::Submission;
+use crate::stream::Feed;
 
 /// An identity that holds conversations.
 pub(crate) struct Account {
     pub(super) filter: FilterId,
     pub(super) sessions: Sessions,
     events: Feed<SessionEvent>,
-    /// Held by all who may ask for something or listen.
+    /// Held by all who may ask for something.
     guard: Weak<()>,
 }
 
@@ -65,7 +65,7 @@ impl Account {
 
     /// Whether nobody asks or listens any more.
     pub(super) fn is_abandoned(&self) -> bool {
-        self.guard.strong_count() == 0
+        self.guard.strong_count() == 0 && self.events.is_closed()
     }
 
     /// Counts envelopes that nobody looked at.

@@ -32,9 +32,9 @@ use super::waiting::Waiting;
 use crate::clock::Clock;
 use crate::entropy::Entropy;
 use crate::entropy::NoEntropy;
-use crate::gap::Feed;
 use crate::posting::Outbox;
 use crate::posting::Room;
+use crate::stream::Feed;
 
 /// The keys of a node, and who gets what they open.
 pub(crate) struct Reader {

@@ -19,10 +19,9 @@ use whisper_net::Clock;
 use whisper_net::Config;
 use whisper_net::Entropy;
 use whisper_net::Event;
-use whisper_net::Events;
 use whisper_net::Handle;
-use whisper_net::Incoming;
 use whisper_net::NoEntropy;
+use whisper_net::Stream;
 use whisper_net::Subscription;
 use whisper_net::memory::MemoryNetwork;
 
@@ -57,9 +56,9 @@ pub(crate) async fn connect(one: &Handle, other: &Handle) {
 }
 
 /// Waits until a peer is ready.
-pub(crate) async fn ready(events: &mut Events) -> whisper_core::peer::PeerId {
+pub(crate) async fn ready(events: &mut Stream<Event>) -> whisper_core::peer::PeerId {
     loop {
-        if let Event::Ready(peer) = events.next().await.unwrap() {
+        if let Ok(Event::Ready(peer)) = events.next().await.unwrap() {
             return peer;
         }
     }
@@ -79,10 +78,7 @@ pub(crate) fn key() -> Arc<SymmetricKey> {
 
 /// The next message of a subscription.
 pub(crate) async fn message(subscription: &mut Subscription) -> Arc<Received> {
-    match within(subscription.next()).await {
-        Some(Incoming::Message(received)) => received,
-        other => panic!("{other:?}"),
-    }
+    within(subscription.next()).await.expect("the node runs").expect("none is missing")
 }
 
 /// Waits for ten minutes of paused time, which nothing takes that still comes.

@@ -18,11 +18,10 @@ use whisper_core::topic::Topic;
 use whisper_net::Config;
 use whisper_net::Entropy;
 use whisper_net::Event;
-use whisper_net::Events;
 use whisper_net::Handle;
-use whisper_net::Incoming;
 use whisper_net::Peer;
 use whisper_net::Post;
+use whisper_net::Stream;
 use whisper_net::Subscription;
 use whisper_net::ledger;
 use whisper_net::ledger::Ledger;
@@ -43,7 +42,7 @@ pub(crate) const TOPIC: Topic = Topic::new([0x01, 0x02, 0x03, 0x04]);
 /// A node of ours.
 pub(crate) struct Ours {
     pub(crate) node: Handle,
-    events: Events,
+    events: Stream<Event>,
     /// Offered to a peer that has never heard of it.
     _ledger: Ledger,
 }
@@ -71,7 +70,8 @@ impl Ours {
     pub(crate) async fn event<T>(&mut self, wanted: impl Fn(&Event) -> Option<T>) -> T {
         let next = async {
             loop {
-                let event = self.events.next().await.expect("the node lives");
+                let event =
+                    self.events.next().await.expect("the node lives").expect("none is missing");
                 if let Some(found) = wanted(&event) {
                     return found;
                 }
@@ -202,10 +202,8 @@ pub(crate) fn identity(secret: &[u8; 32]) -> Arc<Identity> {
 
 /// The next message; there must be no gap before it.
 pub(crate) async fn next(heard: &mut Subscription) -> Arc<Received> {
-    match time::timeout(PATIENCE, heard.next()).await.expect("a message comes") {
-        Some(Incoming::Message(received)) => received,
-        other => panic!("no message but {other:?}"),
-    }
+    let next = time::timeout(PATIENCE, heard.next()).await.expect("a message comes");
+    next.expect("the node lives").expect("none is missing")
 }
 
 /// How the Go program writes a public key.

@@ -73,7 +73,7 @@ async fn three_nodes_part_and_heal_a_fourth_fetches_two_thousand_blocks_and_a_ph
     three.dial(one).await;
     agree(&members).await;
     let change = loop {
-        match events.next().await.unwrap() {
+        match events.next().await.unwrap().unwrap() {
             LedgerEvent::Changed(change) if !change.disconnected.is_empty() => break change,
             _ => {}
         }
@@ -158,7 +158,7 @@ async fn who_follows_another_chain_is_of_no_use() {
     let mut events = one.node.events().await.unwrap();
     one.dial(&other).await;
     let how = loop {
-        if let Event::Disconnected { how, .. } = events.next().await.unwrap() {
+        if let Ok(Event::Disconnected { how, .. }) = events.next().await.unwrap() {
             break how;
         }
     };

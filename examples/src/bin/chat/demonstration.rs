@@ -1,18 +1,18 @@
 //! Two people and a relay on this machine: what they say, and beside it what the relay can see.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use whisper_core::envelope::Envelope;
 use whisper_core::node;
 use whisper_core::session::SessionTtl;
 use whisper_examples::Failure;
 use whisper_examples::say;
-use whisper_net::ConversationEvent;
-use whisper_net::ConversationEvents;
 use whisper_net::Conversations;
-use whisper_net::Envelopes;
 use whisper_net::Event;
 use whisper_net::Handle;
-use whisper_net::Passing;
+use whisper_net::SessionEvent;
+use whisper_net::Stream;
 use whisper_net::rlpx::RlpxConfig;
 
 pub(crate) async fn run() -> Result<(), Failure> {
@@ -51,7 +51,7 @@ struct Person {
     name: &'static str,
     node: Handle,
     talks: Conversations,
-    hears: ConversationEvents,
+    hears: Stream<SessionEvent>,
 }
 
 impl Person {
@@ -64,7 +64,7 @@ impl Person {
         talks.set_ttl(SessionTtl::Minute).await?;
         within("meeting the relay", async {
             while let Some(event) = events.next().await {
-                if matches!(event, Event::Ready(_)) {
+                if matches!(event, Ok(Event::Ready(_))) {
                     return Some(());
                 }
             }
@@ -89,7 +89,7 @@ async fn reply(
     from: &Person,
     to: &mut Person,
     text: &str,
-    seen: &mut Envelopes,
+    seen: &mut Stream<Arc<Envelope>>,
 ) -> Result<(), Failure> {
     say(from.name, text);
     from.talks.send(to.key(), text).await?.await?;
@@ -107,11 +107,10 @@ async fn hear(person: &mut Person, text: &str) -> Result<(), Failure> {
     let name = person.name;
     within("waiting for a message", async {
         while let Some(event) = hears.next().await {
-            match event {
-                ConversationEvent::Message { data, .. } if data == text.as_bytes() => {
-                    return Some(());
-                }
-                _ => {}
+            if let Ok(SessionEvent::Message { data, .. }) = event
+                && data == text.as_bytes()
+            {
+                return Some(());
             }
         }
         None
@@ -122,10 +121,10 @@ async fn hear(person: &mut Person, text: &str) -> Result<(), Failure> {
 }
 
 /// Prints the next envelopes as the relay has them.
-async fn show(seen: &mut Envelopes, count: usize) -> Result<(), Failure> {
+async fn show(seen: &mut Stream<Arc<Envelope>>, count: usize) -> Result<(), Failure> {
     for _ in 0..count {
         let passing = within("waiting for the relay", seen.next()).await?;
-        if let Passing::Envelope(envelope) = passing {
+        if let Ok(envelope) = passing {
             say!(
                 "{:<44} | {:>5} bytes, topic {}, lives {} s, rated {:.3}",
                 "",

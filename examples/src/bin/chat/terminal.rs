@@ -13,15 +13,15 @@ use whisper_examples::Failure;
 use whisper_examples::ending;
 use whisper_examples::say;
 use whisper_examples::screen::printable;
-use whisper_net::ConversationEvent;
-use whisper_net::ConversationEvents;
 use whisper_net::Conversations;
 use whisper_net::Delivery;
 use whisper_net::DeliveryState;
 use whisper_net::Event;
-use whisper_net::Events;
 use whisper_net::Handle;
+use whisper_net::Lagged;
 use whisper_net::Sent;
+use whisper_net::SessionEvent;
+use whisper_net::Stream;
 use whisper_net::rlpx::RlpxConfig;
 
 use super::Options;
@@ -111,8 +111,8 @@ impl Chat {
     /// Goes on until there is a way out.
     async fn run(
         &mut self,
-        mut events: Events,
-        mut hears: ConversationEvents,
+        mut events: Stream<Event>,
+        mut hears: Stream<SessionEvent>,
         end: impl Future<Output = ()>,
     ) -> Result<Way, Failure> {
         let mut lines = typed::lines();
@@ -125,7 +125,10 @@ impl Chat {
                     None => Some(Way::InputEnded),
                 },
                 event = hears.next() => event.map_or(Some(Way::Over), |event| self.hear(event)),
-                event = events.next() => event.map_or(Some(Way::Over), |event| self.notice(&event)),
+                event = events.next() => match event {
+                    Some(event) => event.ok().and_then(|event| self.notice(&event)),
+                    None => Some(Way::Over),
+                },
                 () = &mut end => Some(Way::Asked),
             };
             if let Some(way) = way {
@@ -211,39 +214,45 @@ impl Chat {
     }
 
     /// Shows what the conversation brings.
-    fn hear(&mut self, event: ConversationEvent) -> Option<Way> {
+    fn hear(&mut self, event: Result<SessionEvent, Lagged>) -> Option<Way> {
+        let event = match event {
+            Ok(event) => event,
+            Err(Lagged(missed)) => {
+                say!("* up to {missed} messages were missed");
+                return None;
+            }
+        };
         match event {
-            ConversationEvent::Invited { peer, .. } => {
+            SessionEvent::Invited { peer, .. } => {
                 let begin = short(&peer);
                 say!("* {begin} wants to talk: /accept {begin} or /refuse {begin}");
                 say!("* compare the whole key by another way: {peer}");
                 self.answered(peer);
                 self.asks.push(peer);
             }
-            ConversationEvent::Established { peer, .. } => {
+            SessionEvent::Established { peer, .. } => {
                 say!("* you talk with {}", short(&peer));
                 self.answered(peer);
                 self.peer = Some(peer);
             }
-            ConversationEvent::Message { peer, data, .. } => {
+            SessionEvent::Message { peer, data, .. } => {
                 say!("{}: {}", short(&peer), printable(&data));
             }
-            ConversationEvent::Acknowledged { sequences, .. } => {
+            SessionEvent::Acknowledged { sequences, .. } => {
                 say!("* {} messages were read", sequences.len());
             }
-            ConversationEvent::Replaced { .. } => {
+            SessionEvent::Replaced { .. } => {
                 say!("* the other side has begun anew: if that surprises you, ask why");
             }
-            ConversationEvent::Malformed { .. } => say!("* something came that makes no sense"),
+            SessionEvent::Malformed { .. } => say!("* something came that makes no sense"),
             // Others come and go, and a session that a newer one has replaced is no loss.
-            ConversationEvent::Ended { peer, why, .. } => {
+            SessionEvent::Ended { peer, why, .. } => {
                 self.answered(peer);
                 if Some(peer) == self.peer && why != Ended::Evicted {
                     say!("* the conversation is over: {why:?}");
                     return Some(Way::Over);
                 }
             }
-            ConversationEvent::Gap(missed) => say!("* up to {missed} messages were missed"),
             _ => {}
         }
         None

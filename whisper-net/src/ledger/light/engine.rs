@@ -21,12 +21,12 @@ use whisper_core::time::Timestamp;
 
 use super::events::LightEvent;
 use crate::clock::Clock;
-use crate::gap::Feed;
 use crate::handler::PeerCommand;
-use crate::ledger::events::Audience;
 use crate::ledger::events::Greetings;
 use crate::ledger::task::Steps;
 use crate::ledger::wishes::Wishes;
+use crate::stream::Audience;
+use crate::stream::Feed;
 
 pub(super) struct LightEngine {
     node: LightNode,
@@ -124,10 +124,10 @@ impl LightEngine {
 
     fn hear(&mut self, event: Event) {
         match event {
-            Event::Tip { id, height } => self.audience.tell(&LightEvent::Tip { id, height }),
+            Event::Tip { id, height } => self.audience.tell(&LightEvent::Tip { id, height }, 0),
             Event::Ready { peer, status } => {
                 self.greetings.note(peer, status, self.node.peers());
-                self.audience.tell(&LightEvent::Ready { peer, status });
+                self.audience.tell(&LightEvent::Ready { peer, status }, 0);
             }
             Event::Answered { question, proof, proven } => {
                 let from = self.headers().get(&question.block());
