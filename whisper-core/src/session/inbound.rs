@@ -10,9 +10,9 @@ use crate::identity::PublicKey;
 use crate::message::Message;
 use crate::time::Timestamp;
 
-use super::body::Body;
-use super::body::Content;
-use super::body::MAX_DATA;
+use super::seed::body::Body;
+use super::seed::body::Content;
+use super::seed::body::MAX_DATA;
 use super::carrier;
 use super::contract::Ended;
 use super::contract::InvitationError;
@@ -24,9 +24,9 @@ use super::contract::SessionOutput;
 use super::engine::Change;
 use super::engine::MAX_SESSIONS;
 use super::engine::Sessions;
-use super::invitation::Invitation;
-use super::invitation::is_invitation;
-use super::keys::Keys;
+use super::seed::invitation::Invitation;
+use super::seed::invitation::is_invitation;
+use super::seed::keys::Keys;
 use super::seed::Session;
 use super::watch::Candidate;
 

@@ -12,7 +12,7 @@ use crate::message::Recipient;
 use crate::time::Timestamp;
 use crate::topic::Topic;
 
-use super::body::Content;
+use super::seed::body::Content;
 use super::contract::Ended;
 use super::contract::InviteOptions;
 use super::contract::Outgoing;
@@ -23,11 +23,11 @@ use super::contract::SessionOutput;
 use super::engine::Change;
 use super::engine::MAX_SESSIONS;
 use super::engine::Sessions;
-use super::invitation::Invitation;
-use super::invitation::MAX_LIFETIME;
-use super::invitation::MAX_TEXT;
-use super::invitation::MIN_LIFETIME;
-use super::keys::Keys;
+use super::seed::invitation::Invitation;
+use super::seed::invitation::MAX_LIFETIME;
+use super::seed::invitation::MAX_TEXT;
+use super::seed::invitation::MIN_LIFETIME;
+use super::seed::keys::Keys;
 use super::seed::Session;
 use super::seed::jitter;
 

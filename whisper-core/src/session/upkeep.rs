@@ -10,8 +10,8 @@ use crate::identity::PublicKey;
 use crate::time::Timestamp;
 use crate::topic::Topic;
 
-use super::body::Content;
-use super::chain;
+use super::seed::body::Content;
+use super::seed::chain;
 use super::contract::SessionError;
 use super::contract::SessionOutput;
 use super::engine::Change;

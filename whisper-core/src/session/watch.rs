@@ -9,10 +9,10 @@ use core::time::Duration;
 use crate::time::Timestamp;
 use crate::topic::Topic;
 
-use super::chain::PER_HOUR;
-use super::chain::epoch;
+use super::seed::chain::PER_HOUR;
+use super::seed::chain::epoch;
 use super::contract::SessionId;
-use super::keys::Direction;
+use super::seed::keys::Direction;
 
 /// The hours beyond the watched ones in which an envelope may lie that says it was made at `issued`
 /// (seconds since the Unix epoch): what [`Sessions::look_late`](super::Sessions::look_late) is for.

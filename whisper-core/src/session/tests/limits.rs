@@ -1,7 +1,7 @@
 //! How much there may be of everything, and how long.
 
 use super::super::engine::MAX_SESSIONS;
-use super::super::invitation::Invitation;
+use super::super::seed::invitation::Invitation;
 use super::*;
 use crate::crypto::Secret;
 use crate::message;

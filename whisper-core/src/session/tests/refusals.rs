@@ -6,8 +6,8 @@ use core::convert::Infallible;
 use chacha20::rand_core::TryCryptoRng;
 use chacha20::rand_core::TryRng;
 
-use super::super::body::Content;
-use super::super::invitation::Invitation;
+use super::super::seed::body::Content;
+use super::super::seed::invitation::Invitation;
 use super::*;
 use crate::crypto::Secret;
 use crate::crypto::ecies;

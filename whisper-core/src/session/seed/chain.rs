@@ -5,21 +5,21 @@ use core::time::Duration;
 
 use crate::time::Timestamp;
 
-use super::contract::SessionError;
+use crate::session::contract::SessionError;
 
 /// The hour that a moment lies in, counted from the Unix epoch.
-pub(super) const fn epoch(now: Timestamp) -> u64 {
+pub(in crate::session) const fn epoch(now: Timestamp) -> u64 {
     now.as_secs() / HOUR
 }
 
 /// When an hour begins.
-pub(super) const fn start_of(epoch: u64) -> Timestamp {
+pub(in crate::session) const fn start_of(epoch: u64) -> Timestamp {
     Timestamp::from_secs(epoch.saturating_mul(HOUR))
 }
 
 /// The sending side.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub(super) struct Sending {
+pub(in crate::session) struct Sending {
     /// The last hour in which something was sent.
     epoch: u64,
     /// How many messages were sealed in that hour.
@@ -31,15 +31,15 @@ pub(super) struct Sending {
 
 /// The place of one message.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) struct Slot {
-    pub(super) epoch: u64,
-    pub(super) index: u32,
-    pub(super) sequence: u32,
+pub(in crate::session) struct Slot {
+    pub(in crate::session) epoch: u64,
+    pub(in crate::session) index: u32,
+    pub(in crate::session) sequence: u32,
 }
 
 impl Sending {
     /// Takes the next place. No hour and index is given twice, even when the clock steps back.
-    pub(super) fn advance(&mut self, now: Timestamp) -> Result<Slot, SessionError> {
+    pub(in crate::session) fn advance(&mut self, now: Timestamp) -> Result<Slot, SessionError> {
         if self.sequence >= MAX_MESSAGES {
             return Err(SessionError::Exhausted);
         }
@@ -62,25 +62,25 @@ impl Sending {
 
 /// The receiving side.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub(super) struct Receiving {
+pub(in crate::session) struct Receiving {
     /// One more than the highest number that was opened.
     end: u32,
     /// A ring: bit `n % 1024` stands for number `n`.
     opened: [u64; WORDS],
     /// By hour, one more than the highest index that was opened.
-    pub(super) next: BTreeMap<u64, u32>,
+    pub(in crate::session) next: BTreeMap<u64, u32>,
 }
 
 impl Receiving {
     /// Whether a message of this number may still be opened: once, and not far behind.
-    pub(super) fn is_new(&self, sequence: u32) -> bool {
+    pub(in crate::session) fn is_new(&self, sequence: u32) -> bool {
         let oldest = self.end.saturating_sub(WINDOW);
         let unseen = sequence >= self.end || (sequence >= oldest && !self.bit(sequence));
         unseen && sequence < MAX_MESSAGES
     }
 
     /// Notes that a message was opened: never before it is authenticated.
-    pub(super) fn note(&mut self, now: Timestamp, sequence: u32, hour: u64, index: u32) {
+    pub(in crate::session) fn note(&mut self, now: Timestamp, sequence: u32, hour: u64, index: u32) {
         if sequence >= self.end {
             let behind = sequence.saturating_sub(WINDOW - 1).max(self.end);
             (behind..=sequence).for_each(|number| self.set(number, false));
@@ -113,7 +113,7 @@ fn place(sequence: u32) -> (usize, u64) {
 
 const HOUR: u64 = 3_600;
 /// What exceeds it waits for the next hour: topics are watched up to here.
-pub(super) const PER_HOUR: u32 = 4_096;
+pub(in crate::session) const PER_HOUR: u32 = 4_096;
 /// Random nonces of GCM collide with 2^-57 among so many.
 const MAX_MESSAGES: u32 = 1 << 20;
 /// How far behind the highest number a message may come.

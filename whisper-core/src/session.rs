@@ -19,14 +19,10 @@
 //! can pass an invitation on as if it were meant for somebody else. It gives no forward secrecy,
 //! and observers can tell the invitation from a message.
 
-mod body;
 mod carrier;
-mod chain;
 mod contract;
 mod engine;
 mod inbound;
-mod invitation;
-mod keys;
 mod outbound;
 mod seed;
 mod upkeep;
@@ -50,7 +46,7 @@ pub use contract::SessionOutput;
 pub use contract::SessionState;
 pub use contract::SessionTtl;
 pub use engine::Sessions;
-pub use invitation::is_invitation;
+pub use seed::invitation::is_invitation;
 pub use watch::late_epochs;
 
 #[cfg(test)]

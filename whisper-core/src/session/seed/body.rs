@@ -2,12 +2,12 @@
 
 use alloc::vec::Vec;
 
-use super::carrier;
-use super::contract::SessionError;
+use crate::session::carrier;
+use crate::session::contract::SessionError;
 
 /// What one side tells the other.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) enum Content {
+pub(in crate::session) enum Content {
     /// The application's bytes.
     App(Vec<u8>),
     /// Numbers of messages that were read.
@@ -20,16 +20,16 @@ pub(super) enum Content {
 
 /// A message that came out of an envelope.
 #[derive(Debug, Eq, PartialEq)]
-pub(super) struct Body {
-    pub(super) sent_at: u32,
-    pub(super) sequence: u32,
+pub(in crate::session) struct Body {
+    pub(in crate::session) sent_at: u32,
+    pub(in crate::session) sequence: u32,
     /// Nothing, if it breaks a rule.
-    pub(super) content: Option<Content>,
+    pub(in crate::session) content: Option<Content>,
 }
 
 impl Content {
     /// Lays out the payload, filled with zeros to the smallest class that holds it.
-    pub(super) fn encode(&self, sent_at: u32, sequence: u32) -> Result<Vec<u8>, SessionError> {
+    pub(in crate::session) fn encode(&self, sent_at: u32, sequence: u32) -> Result<Vec<u8>, SessionError> {
         let (kind, numbers);
         let data: &[u8] = match self {
             Self::App(data) => {
@@ -66,7 +66,7 @@ impl Content {
 
 impl Body {
     /// Reads a payload; nothing, if it is too short to be one.
-    pub(super) fn decode(payload: &[u8]) -> Option<Self> {
+    pub(in crate::session) fn decode(payload: &[u8]) -> Option<Self> {
         let (kind, rest) = payload.split_first()?;
         let (sent_at, rest) = rest.split_first_chunk()?;
         let (sequence, rest) = rest.split_first_chunk()?;
@@ -103,6 +103,6 @@ const CLOSE: u8 = 2;
 const COVER: u8 = 3;
 const HEADER: usize = 13;
 /// As many numbers as fit the smallest class, so that acknowledging does not show.
-pub(super) const MAX_ACKED: usize = (1_024 - 3 - HEADER) / 4;
+pub(in crate::session) const MAX_ACKED: usize = (1_024 - 3 - HEADER) / 4;
 /// What the largest class leaves.
-pub(super) const MAX_DATA: usize = 65_536 - 3 - HEADER;
+pub(in crate::session) const MAX_DATA: usize = 65_536 - 3 - HEADER;

@@ -8,8 +8,8 @@ use zeroize::Zeroizing;
 
 use crate::crypto::Secret;
 
-use super::contract::InvitationError;
-use super::contract::SessionId;
+use crate::session::contract::InvitationError;
+use crate::session::contract::SessionId;
 
 /// Whether a payload is an invitation, good or bad.
 pub fn is_invitation(payload: &[u8]) -> bool {
@@ -18,22 +18,22 @@ pub fn is_invitation(payload: &[u8]) -> bool {
 
 /// An invitation, opened.
 #[derive(Eq, PartialEq)]
-pub(super) struct Invitation {
-    pub(super) id: SessionId,
-    pub(super) bound: bool,
-    pub(super) fixed_topic: bool,
-    pub(super) created_at: u32,
-    pub(super) lifetime: u32,
+pub(in crate::session) struct Invitation {
+    pub(in crate::session) id: SessionId,
+    pub(in crate::session) bound: bool,
+    pub(in crate::session) fixed_topic: bool,
+    pub(in crate::session) created_at: u32,
+    pub(in crate::session) lifetime: u32,
     /// The key of the initiator's messages.
-    pub(super) forth: Secret<32>,
+    pub(in crate::session) forth: Secret<32>,
     /// The key of the responder's.
-    pub(super) back: Secret<32>,
-    pub(super) text: String,
+    pub(in crate::session) back: Secret<32>,
+    pub(in crate::session) text: String,
 }
 
 impl Invitation {
     /// The payload of the message that carries it.
-    pub(super) fn encode(&self) -> Zeroizing<Vec<u8>> {
+    pub(in crate::session) fn encode(&self) -> Zeroizing<Vec<u8>> {
         let flags = u8::from(self.bound) | u8::from(self.fixed_topic) << 1;
         let length = u16::try_from(self.text.len()).unwrap_or(u16::MAX);
         // Room for everything at once: a vector that grows leaves copies behind.
@@ -51,7 +51,7 @@ impl Invitation {
     }
 
     /// Reads a payload.
-    pub(super) fn decode(payload: &[u8]) -> Result<Self, InvitationError> {
+    pub(in crate::session) fn decode(payload: &[u8]) -> Result<Self, InvitationError> {
         let rest = payload.strip_prefix(MAGIC).ok_or(InvitationError::NotAnInvitation)?;
         let invitation = Self::read(rest).ok_or(InvitationError::Malformed)?;
         invitation.check().then_some(invitation).ok_or(InvitationError::Malformed)
@@ -100,7 +100,7 @@ const FIXED_TOPIC: u8 = 2;
 /// The length without the text.
 const FIXED: usize = 96;
 /// The longest text of an invitation that carries one, in bytes.
-pub(super) const MAX_TEXT: usize = 16_000;
+pub(in crate::session) const MAX_TEXT: usize = 16_000;
 /// The shortest and the longest life of a session, in seconds.
-pub(super) const MIN_LIFETIME: u32 = 60;
-pub(super) const MAX_LIFETIME: u32 = 2_592_000;
+pub(in crate::session) const MIN_LIFETIME: u32 = 60;
+pub(in crate::session) const MAX_LIFETIME: u32 = 2_592_000;

@@ -10,20 +10,20 @@ use crate::identity::PublicKey;
 use crate::identity::SymmetricKey;
 use crate::topic::Topic;
 
-use super::contract::Role;
-use super::contract::SessionId;
+use crate::session::contract::Role;
+use crate::session::contract::SessionId;
 use super::invitation::Invitation;
 
 /// The keys of both directions, from our side.
 #[derive(Debug)]
-pub(super) struct Keys {
-    pub(super) sending: Direction,
-    pub(super) receiving: Direction,
+pub(in crate::session) struct Keys {
+    pub(in crate::session) sending: Direction,
+    pub(in crate::session) receiving: Direction,
 }
 
 impl Keys {
     /// Derives the keys of an invitation between `own` and `peer`.
-    pub(super) fn derive(
+    pub(in crate::session) fn derive(
         invitation: &Invitation,
         own: &Identity,
         peer: &PublicKey,
@@ -50,8 +50,8 @@ impl PartialEq for Keys {
 
 /// The keys of one direction.
 #[derive(Debug)]
-pub(super) struct Direction {
-    pub(super) key: SymmetricKey,
+pub(in crate::session) struct Direction {
+    pub(in crate::session) key: SymmetricKey,
     topics: Topics,
 }
 
@@ -84,7 +84,7 @@ impl Direction {
     }
 
     /// The topic of the message `index` of hour `epoch`.
-    pub(super) fn topic(&self, epoch: u64, index: u32) -> Topic {
+    pub(in crate::session) fn topic(&self, epoch: u64, index: u32) -> Topic {
         match &self.topics {
             Topics::Fixed(topic) => *topic,
             Topics::Changing(key) => {
@@ -95,7 +95,7 @@ impl Direction {
     }
 
     /// Whether all messages of this direction come under one topic.
-    pub(super) const fn is_fixed(&self) -> bool {
+    pub(in crate::session) const fn is_fixed(&self) -> bool {
         matches!(self.topics, Topics::Fixed(_))
     }
 }
