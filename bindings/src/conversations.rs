@@ -4,6 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use whisper_core::identity::PublicKey;
+use whisper_core::session::MessageName;
 use whisper_net as net;
 use whisper_net::SessionEvent;
 use whisper_net::Stream;
@@ -123,9 +124,9 @@ impl Conversations {
     ) -> Result<Option<NumberedConversationEvent>, WhisperError> {
         faults::enter("Conversations.next_event");
         let events = Arc::clone(&self.events);
-        let next = async move { Ok(events.next_known(ConversationEvent::from_net).await) };
+        let next = async move { Ok(events.next().await) };
         let next = runtime::run(cancel, next).await?;
-        Ok(next.map(|(number, event)| NumberedConversationEvent { number, event }))
+        Ok(next.map(|(number, event)| NumberedConversationEvent { number, event: event.into() }))
     }
 
     /// Lets go of the event of this number: it is dealt with and does not come again.
@@ -148,7 +149,7 @@ impl Conversations {
         let sent = runtime::run(None, async move { Ok(step.await?) }).await?;
         Ok(Arc::new(SentMessage {
             session: sent.session().map(Into::into),
-            sequence: sent.sequence(),
+            message: sent.message(),
             deliveries: sent.into_deliveries(),
         }))
     }
@@ -158,7 +159,7 @@ impl Conversations {
 #[derive(uniffi::Object)]
 pub struct SentMessage {
     session: Option<SessionId>,
-    sequence: Option<u32>,
+    message: Option<MessageName>,
     deliveries: Vec<net::Delivery>,
 }
 
@@ -169,9 +170,9 @@ impl SentMessage {
         self.session.clone()
     }
 
-    /// The number of the message in its session: the peer's acknowledgement names it.
-    pub fn sequence(&self) -> Option<u32> {
-        self.sequence
+    /// The name of the message: the peer's acknowledgement names it.
+    pub fn message(&self) -> Option<MessageName> {
+        self.message
     }
 
     /// Waits until peers have all of it, or one envelope is lost. Given up, it goes on.

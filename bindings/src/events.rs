@@ -5,6 +5,7 @@ use std::time::SystemTime;
 
 use whisper_core::identity::PublicKey;
 use whisper_core::session;
+use whisper_core::session::MessageName;
 use whisper_core::session::SessionEvent;
 use whisper_net::Lagged;
 
@@ -37,8 +38,12 @@ pub enum ConversationEvent {
         session: SessionId,
         /// The peer.
         peer: PublicKey,
-        /// The number of the message in its direction; none for the text of an invitation.
-        sequence: Option<u32>,
+        /// The name of the message.
+        name: MessageName,
+        /// A number that grows from message to message of a session: they may come out of order.
+        order: u64,
+        /// How many earlier ones have not come so far: they may come later, or never.
+        missing: u32,
         /// When the peer's clock says it was sent.
         sent_at: SystemTime,
         /// What it says.
@@ -50,8 +55,8 @@ pub enum ConversationEvent {
         session: SessionId,
         /// The peer.
         peer: PublicKey,
-        /// The numbers of the messages.
-        sequences: Vec<u32>,
+        /// The names of the messages.
+        names: Vec<MessageName>,
     },
     /// Messages to this peer now go on another session: after both have invited, or the peer has lost
     /// its keys, or somebody else may have taken them.
@@ -61,6 +66,14 @@ pub enum ConversationEvent {
     },
     /// The peer sent what makes no sense; it was dropped, the conversation goes on.
     Nonsense {
+        /// The session.
+        session: SessionId,
+        /// The peer.
+        peer: PublicKey,
+    },
+    /// The clock was ahead when earlier messages of this session were sent, by more than an hour: the
+    /// peer may not find them. Send again what stays unacknowledged.
+    ClockSetBack {
         /// The session.
         session: SessionId,
         /// The peer.
@@ -95,10 +108,8 @@ pub enum Ended {
     LifetimeOver,
     /// Nothing happened on it for a day.
     Idle,
-    /// Newer ones took its place.
+    /// Others took its place: newer ones of the same peer, or better rated ones of other strangers.
     Displaced,
-    /// A reason that this version does not know.
-    Other,
 }
 
 impl From<session::Ended> for Ended {
@@ -109,45 +120,52 @@ impl From<session::Ended> for Ended {
             session::Ended::Expired => Self::LifetimeOver,
             session::Ended::Idle => Self::Idle,
             session::Ended::Evicted => Self::Displaced,
-            _ => Self::Other,
         }
     }
 }
 
-impl ConversationEvent {
-    /// As the node tells it; nothing for what this version does not know.
-    pub(crate) fn from_net(event: Result<SessionEvent, Lagged>) -> Option<Self> {
+impl From<Result<SessionEvent, Lagged>> for ConversationEvent {
+    /// As the node tells it.
+    fn from(event: Result<SessionEvent, Lagged>) -> Self {
         match event {
-            Ok(event) => Self::from_core(event),
-            Err(Lagged(missed)) => Some(Self::Gap { missed }),
+            Ok(event) => event.into(),
+            Err(Lagged(missed)) => Self::Gap { missed },
         }
     }
+}
 
-    /// As sessions tell it; nothing for what this version does not know.
-    pub(crate) fn from_core(event: SessionEvent) -> Option<Self> {
+impl From<SessionEvent> for ConversationEvent {
+    /// As sessions tell it.
+    fn from(event: SessionEvent) -> Self {
         use SessionEvent as Event;
-        Some(match event {
+        match event {
             Event::Invited { session, peer } => Self::Invited { session: session.into(), peer },
             Event::Established { session, peer } => {
                 Self::Established { session: session.into(), peer }
             }
-            Event::Message { session, peer, sequence, sent_at, data } => Self::Received {
-                session: session.into(),
-                peer,
-                sequence,
-                sent_at: system_time(sent_at),
-                payload: data,
-            },
-            Event::Acknowledged { session, peer, sequences } => {
-                Self::Acknowledged { session: session.into(), peer, sequences }
+            Event::Message { session, peer, name, order, missing, sent_at, data } => {
+                Self::Received {
+                    session: session.into(),
+                    peer,
+                    name,
+                    order: order.as_u64(),
+                    missing,
+                    sent_at: system_time(sent_at),
+                    payload: data,
+                }
+            }
+            Event::Acknowledged { session, peer, names } => {
+                Self::Acknowledged { session: session.into(), peer, names }
+            }
+            Event::ClockSetBack { session, peer } => {
+                Self::ClockSetBack { session: session.into(), peer }
             }
             Event::Replaced { peer } => Self::Replaced { peer },
             Event::Malformed { session, peer } => Self::Nonsense { session: session.into(), peer },
             Event::Ended { session, peer, why } => {
                 Self::Over { session: session.into(), peer, why: why.into() }
             }
-            _ => return None,
-        })
+        }
     }
 }
 
@@ -156,16 +174,15 @@ impl fmt::Debug for ConversationEvent {
         match self {
             Self::Invited { .. } => f.write_str("Invited"),
             Self::Established { .. } => f.write_str("Established"),
-            Self::Received { sequence, payload, .. } => f
+            Self::Received { name, payload, .. } => f
                 .debug_struct("Received")
-                .field("sequence", sequence)
+                .field("name", name)
                 .field("payload", &format_args!("{} bytes", payload.len()))
                 .finish_non_exhaustive(),
-            Self::Acknowledged { sequences, .. } => {
-                f.debug_tuple("Acknowledged").field(sequences).finish()
-            }
+            Self::Acknowledged { names, .. } => f.debug_tuple("Acknowledged").field(names).finish(),
             Self::Replaced { .. } => f.write_str("Replaced"),
             Self::Nonsense { .. } => f.write_str("Nonsense"),
+            Self::ClockSetBack { .. } => f.write_str("ClockSetBack"),
             Self::Over { why, .. } => f.debug_tuple("Over").field(why).finish(),
             Self::Gap { missed } => f.debug_tuple("Gap").field(missed).finish(),
         }

@@ -7,6 +7,7 @@ use whisper_core::identity::PublicKey;
 use whisper_core::ledger::BlockId;
 use whisper_core::ledger::TxId;
 use whisper_core::peer::PeerId;
+use whisper_core::session::MessageName;
 use whisper_core::topic::Topic;
 
 use crate::error::WhisperError;
@@ -46,8 +47,14 @@ uniffi::custom_type!(Topic, String, {
 });
 
 uniffi::custom_type!(SessionId, String, {
-    try_lift: |text| Ok(hex_array::<16>(&text, "a session").map(|_| SessionId(text))?),
+    try_lift: |text| Ok(hex_array::<32>(&text, "a session").map(|_| SessionId(text))?),
     lower: |id| id.0,
+});
+
+uniffi::custom_type!(MessageName, String, {
+    remote,
+    try_lift: |text| Ok(MessageName::new(hex_array(&text, "the name of a message")?)),
+    lower: |name| name.to_string(),
 });
 
 uniffi::custom_type!(EnvelopeHash, String, {

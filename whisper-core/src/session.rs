@@ -8,37 +8,42 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `contract` | what goes in and out |
+//! | `contract`, `event`, `error` | what goes in and out |
 //! | `engine`, `outbound`, `inbound`, `upkeep` | [`Sessions`]: its state, what it sends, what it takes in, what time does to it |
-//! | `seed` | one session |
-//! | `invitation`, `body`, `carrier` | the formats, from the inside out |
-//! | `keys`, `chain`, `watch` | key derivation; counters and replay; the topics that are watched |
+//! | `live`, `account`, `record` | one session; what they share; how both are stored |
+//! | `channel`, `seed` | what a session encrypts with: the one place that tells modes apart; the mode of the paper |
+//! | `watch`, `hours`, `carrier` | the topics that are watched, and which are used when; what envelopes look like |
+//! | `steadiness` | whether the clock can be trusted with what cannot be undone |
 //!
 //! The set-up is that of the paper (`SessionKind::Seed`): ECIES for the recipient, signed by the
-//! sender, fresh AES-256 keys. By default the keys are bound to both identities, so that nobody
-//! can pass an invitation on as if it were meant for somebody else. It gives no forward secrecy,
-//! and observers can tell the invitation from a message.
+//! sender, fresh AES-256 keys. By default the keys are bound to both identities: whoever passes an
+//! invitation on to a third person cannot read or write anything under its keys. A bound invitation
+//! carries no text; one that is not bound carries it, signed. Sessions give no forward secrecy, and
+//! observers can tell the invitation from a message. A session that nothing happens on for a day is
+//! wiped; one that waits to be accepted is kept for 21 days.
 
+mod account;
 mod carrier;
+mod channel;
 mod contract;
 mod engine;
+mod error;
+mod event;
+mod hours;
 mod inbound;
+mod live;
 mod outbound;
+mod record;
 mod seed;
+mod steadiness;
 mod upkeep;
 mod watch;
 
 pub use carrier::is_class_length;
-pub use contract::Ended;
-pub use contract::InvitationError;
-pub use contract::InviteOptions;
-pub use contract::OpenError;
+pub use contract::MessageName;
+pub use contract::MessageOrder;
 pub use contract::Outgoing;
-pub use contract::Record;
-pub use contract::RecordId;
 pub use contract::Role;
-pub use contract::SessionError;
-pub use contract::SessionEvent;
 pub use contract::SessionId;
 pub use contract::SessionInfo;
 pub use contract::SessionKind;
@@ -46,7 +51,18 @@ pub use contract::SessionOutput;
 pub use contract::SessionState;
 pub use contract::SessionTtl;
 pub use engine::Sessions;
-pub use seed::invitation::is_invitation;
+pub use error::InvitationError;
+pub use error::OpenError;
+pub use error::RestoreError;
+pub use error::SessionError;
+pub use event::Ended;
+pub use event::SessionEvent;
+pub use record::Batch;
+pub use record::BatchId;
+pub use record::Record;
+pub use record::RecordKey;
+pub use seed::InviteOptions;
+pub use seed::is_invitation;
 pub use watch::late_epochs;
 
 #[cfg(test)]

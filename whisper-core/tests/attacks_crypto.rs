@@ -27,6 +27,7 @@ use whisper_core::message::MessageError;
 use whisper_core::message::Padding;
 use whisper_core::message::Recipient;
 use whisper_core::message::encrypt;
+use whisper_core::pow::Rating;
 use whisper_core::session::InviteOptions;
 use whisper_core::session::SessionError;
 use whisper_core::session::Sessions;
@@ -225,7 +226,7 @@ fn c4_nothing_that_is_cut_short_or_made_longer_opens() {
 const LABELS: [(&str, &[&str]); 3] = [
     ("hkdf_sha256", &["WSS1/key", "WSS1/topickey"]),
     ("hmac_sha256", &["WSS1/topic"]),
-    ("sha256", &["WSS1/fixed"]),
+    ("sha256", &["WSS1/fixed", "WSS1/record"]),
 ];
 
 #[test]
@@ -281,7 +282,7 @@ fn c18_no_message_comes_near_the_end_of_a_counter() {
     assert_eq!(longest, Some(65_536 + AesGcm::OVERHEAD));
     assert!(![1 << 32, usize::MAX].into_iter().any(is_class_length));
     let bob = Identity::generate(&mut rng).public_key();
-    let mut alice = Sessions::new(Arc::new(Identity::generate(&mut rng)));
+    let mut alice = Sessions::new(Arc::new(Identity::generate(&mut rng)), NOW);
     let step = alice.invite(NOW, bob, InviteOptions::default(), None, &mut rng);
     alice.stored_at_once(NOW, step.expect("a first"));
     let too_large = SessionError::TooLarge { max: 65_520 };
@@ -346,8 +347,8 @@ proptest! {
         let signer = signed.then_some(&alice);
         let data = encrypt(&payload, Padding::Aligned, signer, recipient, &mut rng).expect("short");
         let message = Message::open_as(&data, &bob).expect("it is well-formed");
-        let mut sessions = Sessions::new(Arc::clone(&bob));
-        let result = sessions.receive(NOW, &message);
+        let mut sessions = Sessions::new(Arc::clone(&bob), NOW);
+        let result = sessions.receive(NOW, &message, Rating::ZERO);
         let good = payload.len() >= 96 && payload[4] == 1 && signed;
         prop_assert!(result.is_err() || good);
         prop_assert_eq!(sessions.sessions().count(), 0, "nothing is told of before it is stored");

@@ -201,8 +201,8 @@ impl Talk {
         let [alice, own] = [(); 2].map(|()| Arc::new(Identity::generate(&mut rng)));
         let peer = alice.public_key();
         let mut talk = Self {
-            alice: Sessions::new(alice),
-            bob: Sessions::new(own.clone()),
+            alice: Sessions::new(alice, NOW),
+            bob: Sessions::new(own.clone(), NOW),
             own,
             peer,
             sent: vec![],
@@ -216,7 +216,8 @@ impl Talk {
             }
         }
         let invitation = Message::open_as(talk.sent[0].data(), &talk.own).expect("it is for Bob");
-        let step = talk.bob.receive(NOW, &invitation).expect("a good invitation");
+        let step =
+            talk.bob.receive(NOW, &invitation, talk.sent[0].rating()).expect("a good invitation");
         drop(invitation);
         talk.bob.stored_at_once(NOW, step);
         let step = talk.bob.open(NOW, &talk.sent[1], &mut rng).expect("it opens");

@@ -70,13 +70,18 @@ use whisper_core::pow::Work;
 use whisper_core::rlp::DecodeError;
 use whisper_core::rlp::Reader;
 use whisper_core::rlp::Writer;
+use whisper_core::session::Batch;
+use whisper_core::session::BatchId;
 use whisper_core::session::Ended;
 use whisper_core::session::InvitationError;
 use whisper_core::session::InviteOptions;
+use whisper_core::session::MessageName;
+use whisper_core::session::MessageOrder;
 use whisper_core::session::OpenError;
 use whisper_core::session::Outgoing;
 use whisper_core::session::Record;
-use whisper_core::session::RecordId;
+use whisper_core::session::RecordKey;
+use whisper_core::session::RestoreError;
 use whisper_core::session::Role;
 use whisper_core::session::SessionError;
 use whisper_core::session::SessionEvent;
@@ -125,9 +130,9 @@ cross!(
 );
 cross!(
     sessions_cross_threads:
-    Ended, InvitationError, InviteOptions, OpenError, Outgoing, Record, RecordId, Role,
-    SessionError, SessionEvent, SessionId, SessionInfo, SessionKind, SessionOutput,
-    SessionState, SessionTtl, Sessions
+    Batch, BatchId, Ended, InvitationError, InviteOptions, MessageName, MessageOrder, OpenError,
+    Outgoing, Record, RecordKey, RestoreError, Role, SessionError, SessionEvent, SessionId,
+    SessionInfo, SessionKind, SessionOutput, SessionState, SessionTtl, Sessions
 );
 cross!(
     the_pool_crosses_threads:
@@ -166,10 +171,12 @@ fn c14_sessions_print_nothing_of_their_keys_and_of_what_is_said() {
     let now = Timestamp::from_secs(1_750_000_000);
     let peer = Identity::generate(&mut rng).public_key();
     let own = Identity::from_secret(SecretKey::from_bytes(&KEY).expect("a valid key"));
-    let mut sessions = Sessions::new(Arc::new(own));
+    let mut sessions = Sessions::new(Arc::new(own), now);
     let text = core::str::from_utf8(&KEY).ok();
     let step = sessions.invite(now, peer, InviteOptions::default(), text, &mut rng);
-    for output in sessions.stored_at_once(now, step.expect("a good invitation")) {
+    let step = step.expect("a good invitation");
+    step.iter().for_each(|output| assert_silent(output));
+    for output in sessions.stored_at_once(now, step) {
         assert_silent(&output);
     }
     assert_silent(&sessions);

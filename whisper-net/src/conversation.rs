@@ -172,7 +172,7 @@ impl Conversations {
     /// # Errors
     /// [`ConversationError`] if the account or the node has ended; then there are no keys.
     pub async fn burn(&self) -> Result<(), ConversationError> {
-        self.ask(Sessions::burn).await
+        self.step(None, |sessions, _, _| Ok(sessions.burn())).await.map(drop)
     }
 
     /// Makes `peer` a contact: its invitations are accepted without a question.
@@ -215,7 +215,7 @@ impl Conversations {
     /// # Errors
     /// [`ConversationError`] if the account or the node has ended.
     pub async fn set_ttl(&self, ttl: SessionTtl) -> Result<(), ConversationError> {
-        self.ask(move |sessions| sessions.set_ttl(ttl)).await
+        self.step(None, move |sessions, _, _| sessions.set_ttl(ttl)).await.map(drop)
     }
 
     /// Whose conversations these are.

@@ -7,6 +7,7 @@ use std::time::SystemTime;
 use whisper_core::envelope::EnvelopeHash;
 use whisper_core::node;
 use whisper_core::peer::PeerId;
+use whisper_core::session::MessageName;
 
 use crate::envelope::Draft;
 use crate::events::ConversationEvent;
@@ -62,8 +63,8 @@ pub enum Output {
     Post {
         /// What to work for.
         draft: Arc<Draft>,
-        /// The number of the message in its session; none for an invitation.
-        sequence: Option<u32>,
+        /// The name of the message that the peer will acknowledge, if this carries one.
+        message: Option<MessageName>,
     },
     /// A socket has taken an envelope of ours.
     Sent {
@@ -135,7 +136,7 @@ impl fmt::Debug for Output {
             Self::Ready { peer } => write!(f, "Ready({peer:?})"),
             Self::Found { filters, received } => write!(f, "Found({filters:?}, {received:?})"),
             Self::Talk { event } => write!(f, "Talk({event:?})"),
-            Self::Post { sequence, .. } => write!(f, "Post({sequence:?})"),
+            Self::Post { message, .. } => write!(f, "Post({message:?})"),
             Self::Sent { peer, .. } => write!(f, "Sent({peer:?})"),
             Self::Acknowledged { peer, .. } => write!(f, "Acknowledged({peer:?})"),
             Self::Refused { peer, .. } => write!(f, "Refused({peer:?})"),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use rand_core::CryptoRng;
 use whisper_core::envelope;
@@ -29,7 +30,7 @@ use whisper_net::Entropy;
 use super::output::Output;
 use crate::envelope::Draft;
 use crate::error::WhisperError;
-use crate::events::ConversationEvent;
+use crate::time::timestamp;
 
 pub(super) struct State {
     node: Node,
@@ -51,9 +52,10 @@ impl State {
         identity: Option<Arc<Identity>>,
     ) -> Self {
         let mut inbox = Inbox::new();
+        let now = timestamp(SystemTime::now());
         let talk = identity.map(|identity| Talk {
             filter: inbox.add(Filter::new(Arc::clone(&identity))),
-            sessions: Sessions::new(identity),
+            sessions: Sessions::new(identity, now),
         });
         Self { node: Node::new(config, secret), inbox, filters: BTreeMap::new(), talk }
     }
@@ -219,7 +221,8 @@ impl State {
         match (delivery, &mut self.talk) {
             (Some(delivery), Some(talk)) if talk.is_invited(&delivery) => {
                 // Why an invitation may not be taken, nobody is told: the sender least of all.
-                let asked = talk.sessions.receive(now, &delivery.received.message);
+                let received = &delivery.received;
+                let asked = talk.sessions.receive(now, &received.message, received.rating);
                 talk.carry_out(now, asked.unwrap_or_default(), &self.node, rng)
             }
             (Some(delivery), _) => self.found(&delivery).into_iter().collect(),
@@ -279,17 +282,19 @@ impl Talk {
                 SessionOutput::Transmit(outgoing) => {
                     // One that cannot be dated, after the year 2106, is lost.
                     let draft = outgoing.draft(now).ok().map(Draft::of);
-                    let sequence = outgoing.sequence;
-                    outputs.extend(draft.map(|draft| Output::Post { draft, sequence }));
+                    let message = outgoing.message;
+                    outputs.extend(draft.map(|draft| Output::Post { draft, message }));
                 }
                 SessionOutput::Event(event) => {
-                    let event = ConversationEvent::from_core(event);
-                    outputs.extend(event.map(|event| Output::Talk { event }));
+                    outputs.push(Output::Talk { event: event.into() });
                 }
                 SessionOutput::LookBack(topics) => {
                     asked.extend(self.look_back(now, &topics, node, rng));
                 }
-                _ => {}
+                // Nothing is stored, so there is nothing to wait for.
+                SessionOutput::Persist(batch) => {
+                    asked.extend(self.sessions.stored(now, batch.id()));
+                }
             }
         }
         outputs

@@ -16,11 +16,11 @@ struct Party {
 }
 
 impl Party {
-    fn new() -> Result<Self, Box<dyn Error>> {
+    fn new(now: Timestamp) -> Result<Self, Box<dyn Error>> {
         let mut random = [[0; 32]; 2];
         getrandom::fill(random.as_flattened_mut())?;
         let mut rng = ChaCha20Rng::from_seed(random[0]);
-        let sessions = Sessions::new(Arc::new(Identity::generate(&mut rng)));
+        let sessions = Sessions::new(Arc::new(Identity::generate(&mut rng)), now);
         let node = Node::new(Config::default(), random[1]);
         Ok(Self { node, sessions, rng, outbox: Vec::new() })
     }
@@ -71,7 +71,7 @@ fn settle(now: Timestamp, parties: &mut [Party; 2]) {
 fn main() -> Result<(), Box<dyn Error>> {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?;
     let now = Timestamp::from_secs(now.as_secs());
-    let mut parties = [Party::new()?, Party::new()?];
+    let mut parties = [Party::new(now)?, Party::new(now)?];
     for (party, direction) in parties.iter_mut().zip([Direction::Outbound, Direction::Inbound]) {
         party.step(now, Input::Connected { peer: PeerId::new(1), direction });
     }

@@ -13,7 +13,7 @@ use crate::message::Message;
 use crate::message::Padding;
 use crate::message::Recipient;
 
-use super::contract::SessionError;
+use super::error::SessionError;
 
 /// Whether data of this length may be a session's: all others need not be kept or looked up.
 pub const fn is_class_length(data: usize) -> bool {

@@ -1,69 +1,87 @@
 //! What comes in: invitations, messages, and the user's answer to strangers.
 
 use alloc::vec::Vec;
+use core::cmp::Reverse;
 use core::time::Duration;
 
 use rand_core::CryptoRng;
 
-use crate::envelope::Envelope;
-use crate::identity::PublicKey;
-use crate::message::Message;
-use crate::time::Timestamp;
-
-use super::seed::body::Body;
-use super::seed::body::Content;
-use super::seed::body::MAX_DATA;
+use super::account::Times;
 use super::carrier;
-use super::contract::Ended;
-use super::contract::InvitationError;
-use super::contract::OpenError;
+use super::channel::Channel;
+use super::channel::Content;
+use super::channel::Opened;
 use super::contract::Role;
-use super::contract::SessionError;
-use super::contract::SessionEvent;
+use super::contract::SessionId;
 use super::contract::SessionOutput;
 use super::engine::Change;
 use super::engine::MAX_SESSIONS;
 use super::engine::Sessions;
-use super::seed::invitation::Invitation;
-use super::seed::invitation::is_invitation;
-use super::seed::keys::Keys;
-use super::seed::Session;
-use super::watch::Candidate;
+use super::error::InvitationError;
+use super::error::OpenError;
+use super::error::SessionError;
+use super::event::Ended;
+use super::event::SessionEvent;
+use super::live::Facts;
+use super::live::Session;
+use super::live::Words;
+use super::seed;
+use super::seed::Invitation;
+use super::seed::is_invitation;
+use crate::envelope::Envelope;
+use crate::identity::PublicKey;
+use crate::message::Message;
+use crate::pow::Rating;
+use crate::time::Timestamp;
+use crate::topic::Topic;
 
 impl Sessions {
     /// Takes an invitation: a message for this identity whose payload
-    /// [`is_invitation`](super::is_invitation).
+    /// [`is_invitation`](super::is_invitation), in an envelope of this rating.
     ///
     /// # Errors
-    /// [`InvitationError`]; then nothing has changed, and nobody is told.
+    /// [`InvitationError`]; then nothing has changed, and the sender learns nothing.
     pub fn receive(
         &mut self,
         now: Timestamp,
         message: &Message,
+        rating: Rating,
     ) -> Result<Vec<SessionOutput>, InvitationError> {
         let invitation = Invitation::decode(message.payload())?;
         let peer = message.signer().filter(|signer| *signer != self.public_key());
         let peer = peer.ok_or(InvitationError::Signer)?;
-        self.check(now, &invitation, &peer)?;
-        let keys = Keys::derive(&invitation, &self.identity.0, &peer, Role::Responder)
+        let facts = Facts {
+            id: invitation.session(),
+            peer,
+            role: Role::Responder,
+            created_at: invitation.created_at(),
+            ends_at: invitation.ends_at(),
+            arrived_at: now,
+            rating,
+        };
+        let mut change = self.check(now, &facts)?;
+        let channel = seed::Channel::new(&invitation, &self.identity, &peer, Role::Responder)
             .map_err(|_| InvitationError::Malformed)?;
-        let mut session = Session::new(now, &invitation, keys, peer, Role::Responder);
-        session.state.accepted = self.contacts.contains(&peer);
-        let mut change = Change::new(peer);
-        change.seen = Some((session.facts.id, session.facts.ends_at));
+        let (name, order) = channel.text();
+        let mut session = Session::new(facts, Channel::Seed(channel), !invitation.bound);
+        session.state.accepted = self.account.contacts.contains(&peer);
         if session.state.visible {
-            let text = invitation.text.into_bytes();
-            let text = session.message(None, invitation.created_at, text);
+            let data = invitation.text.into_bytes();
+            let sent_at = facts.created_at;
+            let text = Words { name, order, missing: 0, sent_at, data };
             match session.state.accepted {
                 true => {
                     change.tell(session.established());
-                    change.tell(text);
+                    change.tell(session.message(text));
                 }
                 false => {
                     change.tell(session.invited());
                     session.state.withheld.push(text);
                 }
             }
+        }
+        if session.is_pending() {
+            self.give_way(&session, &mut change).map_err(|Full| InvitationError::TooMany)?;
         }
         self.evict(session, &mut change);
         Ok(self.step(change))
@@ -72,8 +90,8 @@ impl Sessions {
     /// Takes whatever an envelope holds: a message of a session, or an invitation for this identity.
     /// Nothing, if it is not for us.
     ///
-    /// For programs without an [`Inbox`](crate::inbox::Inbox), which tries each key once for all that
-    /// wants it.
+    /// For programs without an [`Inbox`](crate::inbox::Inbox), which tries each key once for all that wants
+    /// it.
     pub fn take_in(
         &mut self,
         now: Timestamp,
@@ -83,42 +101,44 @@ impl Sessions {
         if let Ok(outputs) = self.open(now, envelope, rng) {
             return outputs;
         }
-        let message = Message::open_as(envelope.data(), &self.identity.0).ok();
+        let message = Message::open_as(envelope.data(), &self.identity).ok();
         let invitation = message.filter(|message| is_invitation(message.payload()));
-        let received = invitation.and_then(|message| self.receive(now, &message).ok());
+        let received =
+            invitation.and_then(|message| self.receive(now, &message, envelope.rating()).ok());
         received.unwrap_or_default()
     }
 
     /// Opens an envelope as a session message.
     ///
     /// # Errors
-    /// [`OpenError`]; then nothing has changed. An envelope that is not ours, or may be tried
-    /// again, is worth keeping for [`SessionOutput::LookBack`] until it expires, if
-    /// [`is_class_length`](super::is_class_length).
+    /// [`OpenError`]; then nothing has changed. An envelope whose error
+    /// [is temporary](OpenError::is_temporary) is worth keeping for [`SessionOutput::LookBack`]
+    /// until it expires, if [`is_class_length`](super::is_class_length).
     pub fn open(
         &mut self,
         now: Timestamp,
         envelope: &Envelope,
         rng: &mut impl CryptoRng,
     ) -> Result<Vec<SessionOutput>, OpenError> {
-        let (candidate, session, message) = self.find(now, envelope).ok_or(OpenError::NotOurs)?;
-        if self.is_busy(&session.facts.peer) {
+        if !carrier::is_class_length(envelope.data().len()) {
+            return Err(OpenError::NotOurs);
+        }
+        self.turn(now);
+        let (id, opened) = self.find(now, envelope)?;
+        let before = self.live.get(&id).ok_or(OpenError::NotOurs)?;
+        let peer = before.facts.peer;
+        if let Some(step) = self.outstanding(&peer) {
+            step.refused.insert(envelope.topic());
             return Err(OpenError::Busy);
         }
-        let payload = carrier::payload(&message).ok_or(OpenError::Malformed)?;
-        let body = Body::decode(payload).ok_or(OpenError::Malformed)?;
-        if !session.state.receiving.is_new(body.sequence) {
-            return Err(OpenError::Duplicate);
-        }
-        let before = session.clone();
-        let mut session = before.clone();
-        let Candidate { epoch, index, .. } = candidate;
-        session.state.receiving.note(now, body.sequence, epoch, index);
-        session.state.active = now;
-        session.state.confirmed = true;
-        session.state.visible = true;
-        let change = self.take(now, &before, session, body, rng)?;
+        let before = self.live.get(&id).ok_or(OpenError::NotOurs)?;
+        let change = self.take(now, before, opened, rng)?;
         Ok(self.step(change))
+    }
+
+    /// Whether something of a session may come under this topic.
+    pub fn awaits(&self, topic: Topic) -> bool {
+        self.watch.candidates(topic).next().is_some()
     }
 
     /// Accepts the invitations of `peer`, who becomes a contact, and shows what was withheld.
@@ -136,7 +156,7 @@ impl Sessions {
         Ok(self.step(change))
     }
 
-    /// Drops the invitations of `peer`. Nobody is told.
+    /// Drops the invitations of `peer`, who learns nothing of it.
     ///
     /// # Errors
     /// [`SessionError::NotInvited`] if there is nothing to refuse.
@@ -169,7 +189,7 @@ impl Sessions {
     /// [`SessionError::Busy`] if an earlier step is not stored yet.
     pub fn remove_contact(&mut self, peer: &PublicKey) -> Result<Vec<SessionOutput>, SessionError> {
         self.check_free(peer)?;
-        let change = Change { contact: Some(false), ..Change::new(*peer) };
+        let change = Change { contact: Some((*peer, false)), ..Change::new(*peer) };
         Ok(self.step(change))
     }
 
@@ -180,7 +200,7 @@ impl Sessions {
         peer: PublicKey,
         rng: &mut impl CryptoRng,
     ) -> Change {
-        let mut change = Change { contact: Some(true), ..Change::new(peer) };
+        let mut change = Change { contact: Some((peer, true)), ..Change::new(peer) };
         for session in self.with(&peer).filter(|session| session.is_pending()) {
             let mut session = session.clone();
             session.state.accepted = true;
@@ -189,7 +209,7 @@ impl Sessions {
                 change.tell(session.established());
             }
             let withheld = core::mem::take(&mut session.state.withheld);
-            withheld.into_iter().for_each(|event| change.tell(event));
+            withheld.into_iter().for_each(|words| change.tell(session.message(words)));
             change.put.push(session);
         }
         change
@@ -202,51 +222,48 @@ impl Sessions {
         if invited { Ok(()) } else { Err(SessionError::NotInvited) }
     }
 
-    /// The rules for an invitation beyond its format. Tokens are taken last, so that what is
-    /// refused anyway costs none.
-    fn check(
-        &mut self,
-        now: Timestamp,
-        invitation: &Invitation,
-        peer: &PublicKey,
-    ) -> Result<(), InvitationError> {
-        let created_at = Timestamp::from_secs(invitation.created_at.into());
-        let ends_at = created_at.saturating_add(Duration::from_secs(invitation.lifetime.into()));
-        if created_at > now.saturating_add(MAX_AHEAD) || now >= ends_at {
+    /// The rules for an invitation beyond its format, and what taking it up changes of the account.
+    /// Tokens are taken last, so that what is refused anyway costs none.
+    fn check(&self, now: Timestamp, facts: &Facts) -> Result<Change, InvitationError> {
+        let Facts { id, peer, created_at, ends_at, .. } = *facts;
+        let mut settings = self.account.settings;
+        let early = created_at < settings.refused_before;
+        if created_at > now.saturating_add(MAX_AHEAD) || now >= ends_at || early {
             return Err(InvitationError::OutOfTime);
         }
-        let id = &invitation.id;
-        if self.seen.contains_key(id) || self.live.contains_key(id) {
+        if self.account.seen.contains(&id) || self.live.contains_key(&id) {
             return Err(InvitationError::Replayed);
         }
-        if self.is_busy(peer) {
+        if self.is_busy(&peer) || self.are_settings_busy() {
             return Err(InvitationError::Busy);
         }
-        let stranger = !self.contacts.contains(peer);
-        let pending = || self.live.values().filter(|session| session.is_pending()).count();
-        // Forgetting an invitation would let it come again: rather none comes, strangers' first.
-        let full = self.live.len() >= MAX_SESSIONS
-            || self.seen.len() >= MAX_SEEN
-            || stranger && (self.seen.len() >= MAX_SEEN / 2 || pending() >= MAX_PENDING);
-        if full || !self.budget.take(now, stranger) {
+        if self.live.len() >= MAX_SESSIONS {
             return Err(InvitationError::TooMany);
         }
-        Ok(())
+        let stranger = !self.account.contacts.contains(&peer);
+        let budget = settings.budget.after_one(now, stranger);
+        settings.budget = budget.ok_or(InvitationError::TooMany)?;
+        let mut change = Change::new(peer);
+        if let Some((oldest, surplus)) = self.account.seen.surplus() {
+            // One that is forgotten could come again: none so old is taken any more.
+            settings.refused_before = oldest.saturating_add(Duration::from_secs(1));
+            change.forgotten.push(surplus);
+        }
+        change.settings = Some(settings);
+        change.seen.push((id, Times { created_at, until: ends_at }));
+        Ok(change)
     }
 
-    /// The session that an envelope opens in.
-    fn find(&self, now: Timestamp, envelope: &Envelope) -> Option<(Candidate, &Session, Message)> {
-        if !carrier::is_class_length(envelope.data().len()) {
-            return None;
-        }
-        self.watch.candidates(envelope.topic()).find_map(|candidate| {
-            let session = self.live.get(&candidate.session)?;
-            if session.over(now).is_some() {
-                return None;
+    /// The session that an envelope opens in, and what is in it.
+    fn find(&self, now: Timestamp, envelope: &Envelope) -> Result<(SessionId, Opened), OpenError> {
+        for ((id, _), place) in self.watch.candidates(envelope.topic()) {
+            let session = self.live.get(&id).filter(|session| session.over(now).is_none());
+            match session.map(|session| session.channel.open(place, envelope.data())) {
+                None | Some(Err(OpenError::NotOurs)) => (),
+                Some(opened) => return opened.map(|opened| (id, opened)),
             }
-            let message = carrier::open(envelope.data(), &session.keys.receiving.key).ok()?;
-            Some((candidate, session, message))
-        })
+        }
+        Err(OpenError::NotOurs)
     }
 
     /// What a message does, once it is known to be the peer's and new.
@@ -254,15 +271,18 @@ impl Sessions {
         &self,
         now: Timestamp,
         before: &Session,
-        mut session: Session,
-        body: Body,
+        opened: Opened,
         rng: &mut impl CryptoRng,
     ) -> Result<Change, OpenError> {
+        let mut session = before.clone();
+        session.channel = opened.channel;
+        session.state.active = now;
+        session.state.confirmed = true;
+        session.state.visible = true;
         let mut change = Change::new(session.facts.peer);
-        let first = if before.facts.role == Role::Initiator {
-            !before.state.confirmed
-        } else {
-            !before.state.visible
+        let first = match before.facts.role {
+            Role::Initiator => !before.state.confirmed,
+            Role::Responder => !before.state.visible,
         };
         if first {
             change.tell(match session.state.accepted {
@@ -270,35 +290,30 @@ impl Sessions {
                 false => session.invited(),
             });
         }
-        let sent_at = Timestamp::from_secs(body.sent_at.into());
+        let Opened { name, order, missing, sent_at, .. } = opened;
+        let (id, peer) = (session.facts.id, session.facts.peer);
         let skew = now.saturating_since(sent_at).max(sent_at.saturating_since(now));
-        match body.content.filter(|_| skew <= MAX_SKEW) {
+        match opened.content.filter(|_| skew <= MAX_SKEW) {
             Some(Content::App(data)) => {
-                let event = session.message(Some(body.sequence), body.sent_at, data);
-                session.owe(now, body.sequence, rng);
-                if session.state.accepted {
-                    change.tell(event);
-                } else {
-                    session.state.withheld.push(event);
-                    if session.withheld_bytes() > MAX_WITHHELD
-                        || session.state.withheld.len() > MAX_WITHHELD_EVENTS
-                    {
-                        return Err(OpenError::Withheld);
+                let words = Words { name, order, missing, sent_at, data };
+                session.owe(now, name, rng);
+                match session.state.accepted {
+                    true => change.tell(session.message(words)),
+                    false => {
+                        session.state.withheld.push(words);
+                        self.give_way(&session, &mut change).map_err(|Full| OpenError::Withheld)?;
                     }
                 }
             }
-            Some(Content::Ack(sequences)) => {
-                let (session, peer) = (session.facts.id, session.facts.peer);
-                change.tell(SessionEvent::Acknowledged { session, peer, sequences });
-            }
-            Some(Content::Close) => {
-                return Ok(self.closed(sent_at, session, change));
-            }
+            Some(Content::Close) => return Ok(self.closed(sent_at, session, change)),
             Some(Content::Cover) => (),
-            None => {
-                let (session, peer) = (session.facts.id, session.facts.peer);
-                change.tell(SessionEvent::Malformed { session, peer });
+            // Of a session that is not accepted nothing but the invitation and its end is told.
+            Some(Content::Ack(_)) | None if session.is_pending() => (),
+            Some(Content::Ack(names)) if names.is_empty() => (),
+            Some(Content::Ack(names)) => {
+                change.tell(SessionEvent::Acknowledged { session: id, peer, names });
             }
+            None => change.tell(SessionEvent::Malformed { session: id, peer }),
         }
         self.evict(session, &mut change);
         Ok(change)
@@ -317,6 +332,29 @@ impl Sessions {
             false => change.put.push(session),
         }
         change
+    }
+
+    /// Makes room among the sessions that wait for the user: those of less work give way, of equal
+    /// ones the oldest.
+    fn give_way(&self, session: &Session, change: &mut Change) -> Result<(), Full> {
+        if session.withheld_bytes() > MAX_WITHHELD {
+            return Err(Full);
+        }
+        let id = session.facts.id;
+        let pending = self.live.values().filter(|other| other.is_pending() && other.facts.id != id);
+        let mut pending: Vec<_> = pending.collect();
+        pending.sort_unstable_by_key(|other| Reverse(other.worth()));
+        let mut count = pending.len().saturating_add(1);
+        let bytes = pending.iter().map(|other| other.withheld_bytes());
+        let mut bytes = bytes.fold(session.withheld_bytes(), usize::saturating_add);
+        while count > MAX_PENDING || bytes > MAX_PENDING_BYTES {
+            let least = pending.pop().filter(|other| other.worth() < session.worth());
+            let least = least.filter(|other| !self.is_busy(&other.facts.peer)).ok_or(Full)?;
+            change.end(least, Ended::Evicted);
+            count = count.saturating_sub(1);
+            bytes = bytes.saturating_sub(least.withheld_bytes());
+        }
+        Ok(())
     }
 
     /// Puts a session in. Of those that the peer began, the oldest goes when they are too many;
@@ -340,16 +378,17 @@ impl Sessions {
     }
 }
 
+/// There is no room.
+struct Full;
+
 /// Sessions with one peer that it began; as many that are still invisible.
 const MAX_ACCEPTED: usize = 8;
-/// Sessions that wait for the user.
+/// Sessions that wait for the user, and what is kept of their texts; spec/session.md, 3.11.
 const MAX_PENDING: usize = 256;
-/// Invitations that are remembered: 24 bytes each.
-const MAX_SEEN: usize = 65_536;
-/// What is kept from the user per session: one message of the largest class.
-const MAX_WITHHELD: usize = MAX_DATA;
-const MAX_WITHHELD_EVENTS: usize = 64;
-/// How far ahead of ours the clock of who invites may be.
-const MAX_AHEAD: Duration = Duration::from_secs(600);
+const MAX_PENDING_BYTES: usize = 4 << 20;
+/// What is kept from the user per session: one message of the largest class, and what it costs.
+const MAX_WITHHELD: usize = 65 << 10;
+/// How far ahead of ours the clock of an inviter may be.
+pub(super) const MAX_AHEAD: Duration = Duration::from_secs(600);
 /// How far a message's own time may be off.
 const MAX_SKEW: Duration = Duration::from_secs(30 * 86_400);

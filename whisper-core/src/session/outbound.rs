@@ -1,35 +1,34 @@
 //! What we send: invitations, messages, the end.
 
+use alloc::vec;
 use alloc::vec::Vec;
 
 use rand_core::CryptoRng;
 
-use crate::crypto::Secret;
+use super::channel::Channel;
+use super::channel::Content;
+use super::contract::Outgoing;
+use super::contract::Role;
+use super::contract::SessionOutput;
+use super::contract::SessionTtl;
+use super::engine::Change;
+use super::engine::MAX_SESSIONS;
+use super::engine::Sessions;
+use super::error::SessionError;
+use super::event::Ended;
+use super::live::Facts;
+use super::live::Session;
+use super::live::jitter;
+use super::seed;
+use super::seed::Invitation;
+use super::seed::InviteOptions;
 use crate::identity::PublicKey;
 use crate::message;
 use crate::message::Padding;
 use crate::message::Recipient;
+use crate::pow::Rating;
 use crate::time::Timestamp;
 use crate::topic::Topic;
-
-use super::seed::body::Content;
-use super::contract::Ended;
-use super::contract::InviteOptions;
-use super::contract::Outgoing;
-use super::contract::Role;
-use super::contract::SessionError;
-use super::contract::SessionId;
-use super::contract::SessionOutput;
-use super::engine::Change;
-use super::engine::MAX_SESSIONS;
-use super::engine::Sessions;
-use super::seed::invitation::Invitation;
-use super::seed::invitation::MAX_LIFETIME;
-use super::seed::invitation::MAX_TEXT;
-use super::seed::invitation::MIN_LIFETIME;
-use super::seed::keys::Keys;
-use super::seed::Session;
-use super::seed::jitter;
 
 impl Sessions {
     /// Invites `peer`, who becomes a contact, and says `text`.
@@ -54,18 +53,26 @@ impl Sessions {
         if self.live.len() >= MAX_SESSIONS {
             return Err(SessionError::TooMany { max: MAX_SESSIONS });
         }
-        let invitation = draw(now, options, text, rng)?;
-        let keys = Keys::derive(&invitation, &self.identity.0, &peer, Role::Initiator)
+        let invitation = Invitation::draw(now, options, text, rng)?;
+        let channel = seed::Channel::new(&invitation, &self.identity, &peer, Role::Initiator)
             .map_err(|_| SessionError::Entropy)?;
-        let mut session = Session::new(now, &invitation, keys, peer, Role::Initiator);
+        let facts = Facts {
+            id: invitation.session(),
+            peer,
+            role: Role::Initiator,
+            created_at: invitation.created_at(),
+            ends_at: invitation.ends_at(),
+            arrived_at: now,
+            rating: Rating::ZERO,
+        };
+        let mut session = Session::new(facts, Channel::Seed(channel), true);
         let mut change = self.admit(now, peer, rng);
         let invitation = self.carry(&invitation, peer, rng)?;
         change.outputs.push(SessionOutput::Transmit(invitation));
         if options.bind {
             let first = text.filter(|text| !text.is_empty());
             let first = first.map_or(Content::Cover, |text| Content::App(text.into()));
-            let first = session.seal(now, self.ttl, &first, rng)?;
-            change.outputs.push(SessionOutput::Transmit(first));
+            self.say(now, &mut session, &first, &mut change, rng)?;
         }
         self.make_room(now, &peer, &mut change);
         change.put.push(session);
@@ -86,14 +93,41 @@ impl Sessions {
     ) -> Result<Vec<SessionOutput>, SessionError> {
         self.check_free(peer)?;
         let mut session = self.sendable(now, peer).ok_or(SessionError::NoSession)?.clone();
-        let outgoing = session.seal(now, self.ttl, &Content::App(data.into()), rng)?;
         let mut change = Change::new(*peer);
+        self.say(now, &mut session, &Content::App(data.into()), &mut change, rng)?;
         change.put.push(session);
-        change.outputs.push(SessionOutput::Transmit(outgoing));
         Ok(self.step(change))
     }
 
-    /// Ends all sessions with `peer` and says so, twice and as well as it goes. Nobody answers.
+    /// Seals a message again that was not published in the hour of its topic
+    /// ([`Outgoing::seal_again_at`]): the same message, which the peer shows once, under a topic of
+    /// this hour. What needs none comes back as it is.
+    ///
+    /// # Errors
+    /// [`SessionError`]; then nothing has changed. [`SessionError::NoSession`] if its session has
+    /// ended: the message is lost.
+    pub fn seal_again(
+        &mut self,
+        now: Timestamp,
+        outgoing: Outgoing,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Vec<SessionOutput>, SessionError> {
+        if outgoing.seal_again_at.is_none_or(|at| now < at) {
+            return Ok(vec![SessionOutput::Transmit(outgoing)]);
+        }
+        self.check_free(&outgoing.peer)?;
+        let mut session = self.live.get(&outgoing.session).ok_or(SessionError::NoSession)?.clone();
+        let sealed = session.channel.seal_again(now, &outgoing.data, rng)?;
+        let mut change = Change::new(outgoing.peer);
+        let (again, told) =
+            session.outgoing(sealed, outgoing.message, self.account.settings.ttl, rng);
+        change.outputs.push(SessionOutput::Transmit(again));
+        change.outputs.extend(told.map(SessionOutput::Event));
+        change.put.push(session);
+        Ok(self.step(change))
+    }
+
+    /// Ends all sessions with `peer`, and tries to tell it so, in two envelopes.
     ///
     /// # Errors
     /// [`SessionError`]; then nothing has changed.
@@ -110,8 +144,8 @@ impl Sessions {
         let mut change = Change::new(*peer);
         if let Some(mut session) = self.sendable(now, peer).cloned() {
             for _ in 0..2 {
-                let sealed = session.seal(now, self.ttl, &Content::Close, rng);
-                change.outputs.extend(sealed.ok().map(SessionOutput::Transmit));
+                // The end does not depend on its being told.
+                _ = self.say(now, &mut session, &Content::Close, &mut change, rng);
             }
         }
         for session in self.with(peer) {
@@ -120,9 +154,38 @@ impl Sessions {
         Ok(self.step(change))
     }
 
+    /// Sets how long envelopes live. Change it seldom: it is the same for all, so that it tells
+    /// nothing.
+    ///
+    /// # Errors
+    /// [`SessionError::Busy`] if an earlier step is not stored yet.
+    pub fn set_ttl(&mut self, ttl: SessionTtl) -> Result<Vec<SessionOutput>, SessionError> {
+        if self.are_settings_busy() {
+            return Err(SessionError::Busy);
+        }
+        let mut settings = self.account.settings;
+        settings.ttl = ttl;
+        Ok(self.step(Change { settings: Some(settings), ..Change::default() }))
+    }
+
     /// Refuses to work on what another step is about to replace.
     pub(super) fn check_free(&self, peer: &PublicKey) -> Result<(), SessionError> {
         if self.is_busy(peer) { Err(SessionError::Busy) } else { Ok(()) }
+    }
+
+    /// Seals something on a session, as a part of a step.
+    pub(super) fn say(
+        &self,
+        now: Timestamp,
+        session: &mut Session,
+        content: &Content,
+        change: &mut Change,
+        rng: &mut impl CryptoRng,
+    ) -> Result<(), SessionError> {
+        let (outgoing, told) = session.seal(now, self.account.settings.ttl, content, rng)?;
+        change.outputs.push(SessionOutput::Transmit(outgoing));
+        change.outputs.extend(told.map(SessionOutput::Event));
+        Ok(())
     }
 
     /// The envelope of an invitation.
@@ -132,18 +195,19 @@ impl Sessions {
         peer: PublicKey,
         rng: &mut impl CryptoRng,
     ) -> Result<Outgoing, SessionError> {
-        let signer = Some(&*self.identity.0);
+        let signer = Some(&*self.identity);
         let recipient = Recipient::PublicKey(peer);
         let data = message::encrypt(&invitation.encode(), Padding::Aligned, signer, recipient, rng)
-            .map_err(|_| SessionError::TooLarge { max: MAX_TEXT })?;
+            .map_err(|_| SessionError::TooLarge { max: seed::MAX_TEXT })?;
         Ok(Outgoing {
-            session: invitation.id,
+            session: invitation.session(),
             peer,
-            sequence: None,
+            message: None,
             topic: Topic::random(rng),
-            ttl: self.ttl.as_duration(),
+            ttl: self.account.settings.ttl.as_duration(),
             jitter: jitter(rng),
             data,
+            seal_again_at: None,
         })
     }
 
@@ -158,40 +222,6 @@ impl Sessions {
             }
         }
     }
-}
-
-/// A fresh invitation.
-fn draw(
-    now: Timestamp,
-    options: InviteOptions,
-    text: Option<&str>,
-    rng: &mut impl CryptoRng,
-) -> Result<Invitation, SessionError> {
-    let lifetime = u32::try_from(options.lifetime.as_secs()).map_err(|_| SessionError::Lifetime)?;
-    if !(MIN_LIFETIME..=MAX_LIFETIME).contains(&lifetime) {
-        return Err(SessionError::Lifetime);
-    }
-    let text = text.filter(|_| !options.bind).unwrap_or_default();
-    if text.len() > MAX_TEXT {
-        return Err(SessionError::TooLarge { max: MAX_TEXT });
-    }
-    let mut id = [0; 16];
-    rng.fill_bytes(&mut id);
-    let [forth, back] = [(); 2].map(|()| Secret::generate(rng));
-    // What repeats itself is not random; the peer would refuse it.
-    if forth == back {
-        return Err(SessionError::Entropy);
-    }
-    Ok(Invitation {
-        id: SessionId(id),
-        bound: options.bind,
-        fixed_topic: options.fixed_topic,
-        created_at: u32::try_from(now.as_secs()).unwrap_or(u32::MAX),
-        lifetime,
-        forth,
-        back,
-        text: text.into(),
-    })
 }
 
 /// Sessions with one peer that we began.

@@ -1,11 +1,16 @@
 //! Seed mode, the paper's: signed ECIES set-up, one key per direction, no forward secrecy.
 
-pub(super) mod body;
-pub(super) mod chain;
-pub(super) mod invitation;
-pub(super) mod keys;
-mod session;
+mod body;
+mod chain;
+mod channel;
+mod invitation;
+mod keys;
 
-pub(super) use self::session::Facts;
-pub(super) use self::session::Session;
-pub(super) use self::session::jitter;
+pub(super) use self::body::MAX_ACKNOWLEDGED;
+pub(super) use self::channel::Channel;
+pub(super) use self::invitation::Invitation;
+pub use self::invitation::InviteOptions;
+pub(super) use self::invitation::MAX_TEXT;
+pub use self::invitation::is_invitation;
+#[cfg(test)]
+pub(super) use self::keys::Keys;

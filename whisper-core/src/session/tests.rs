@@ -1,3 +1,4 @@
+use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -6,16 +7,23 @@ use core::time::Duration;
 use chacha20::ChaCha20Rng;
 use chacha20::rand_core::SeedableRng;
 
+use super::channel::Channel;
+use super::live::Session;
+use super::seed::Keys;
 use super::*;
 use crate::envelope::Envelope;
 use crate::identity::Identity;
 use crate::identity::PublicKey;
 use crate::message::Message;
+use crate::pow::Rating;
 use crate::time::Timestamp;
 
+mod clock;
 mod limits;
 mod properties;
 mod refusals;
+mod storage;
+mod strangers;
 mod topics;
 
 const NOW: Timestamp = Timestamp::from_secs(1_750_000_000);
@@ -27,6 +35,7 @@ fn after(seconds: u64) -> Timestamp {
 /// One side, with what its host would do: store at once, and find no nonce.
 struct Party {
     sessions: Sessions,
+    store: BTreeMap<RecordKey, Vec<u8>>,
     identity: Arc<Identity>,
     rng: ChaCha20Rng,
 }
@@ -35,7 +44,8 @@ impl Party {
     fn new(seed: u8) -> Self {
         let mut rng = ChaCha20Rng::from_seed([seed; 32]);
         let identity = Arc::new(Identity::generate(&mut rng));
-        Self { sessions: Sessions::new(identity.clone()), identity, rng }
+        let sessions = Sessions::new(identity.clone(), NOW);
+        Self { sessions, store: BTreeMap::new(), identity, rng }
     }
 
     fn key(&self) -> PublicKey {
@@ -49,17 +59,37 @@ impl Party {
         step: Vec<SessionOutput>,
     ) -> (Vec<Envelope>, Vec<SessionEvent>) {
         let (mut sent, mut told) = (vec![], vec![]);
-        for output in self.sessions.stored_at_once(now, step) {
+        for output in step {
             match output {
+                SessionOutput::Persist(batch) => {
+                    self.write(&batch);
+                    let outputs = self.sessions.stored(now, batch.id());
+                    let (then, next) = self.run(now, outputs);
+                    sent.extend(then);
+                    told.extend(next);
+                }
                 SessionOutput::Transmit(outgoing) => {
                     sent.push(outgoing.draft(now).unwrap().seal(0));
                 }
                 SessionOutput::Event(event) => told.push(event),
                 SessionOutput::LookBack(_) => (),
-                SessionOutput::Persist(_) => unreachable!("it was stored"),
             }
         }
         (sent, told)
+    }
+
+    fn write(&mut self, batch: &Batch) {
+        for record in batch.records() {
+            match record.state() {
+                Some(state) => _ = self.store.insert(record.key(), state.to_vec()),
+                None => _ = self.store.remove(&record.key()),
+            }
+        }
+    }
+
+    /// The sessions as they would be after a restart.
+    fn restored(&self, now: Timestamp) -> Sessions {
+        Sessions::restore(self.identity.clone(), now, self.store.values()).unwrap()
     }
 
     fn invite(&mut self, now: Timestamp, peer: PublicKey, text: &str) -> [Envelope; 2] {
@@ -84,7 +114,9 @@ impl Party {
         self.run(now, step).0
     }
 
+    /// With a clock that has moved evenly for the last ten minutes.
     fn tick(&mut self, now: Timestamp) -> (Vec<Envelope>, Vec<SessionEvent>) {
+        self.sessions.clock.look(now.saturating_sub(Duration::from_secs(600)));
         let step = self.sessions.tick(now, &mut self.rng);
         self.run(now, step)
     }
@@ -105,8 +137,14 @@ impl Party {
         envelope: &Envelope,
     ) -> Result<Vec<SessionEvent>, InvitationError> {
         let message = Message::open_as(envelope.data(), &self.identity).unwrap();
-        let step = self.sessions.receive(now, &message)?;
+        let step = self.sessions.receive(now, &message, envelope.rating())?;
         Ok(self.run(now, step).1)
+    }
+
+    /// Whether an invitation is taken up.
+    fn receives(&mut self, now: Timestamp, message: &Message) -> bool {
+        let step = self.sessions.receive(now, message, Rating::ZERO);
+        step.map(|step| self.run(now, step)).is_ok()
     }
 
     fn open(
@@ -144,9 +182,16 @@ fn names(events: &[SessionEvent]) -> Vec<&'static str> {
         SessionEvent::Acknowledged { .. } => "acknowledged",
         SessionEvent::Replaced { .. } => "replaced",
         SessionEvent::Malformed { .. } => "malformed",
+        SessionEvent::ClockSetBack { .. } => "set back",
         SessionEvent::Ended { .. } => "ended",
     };
     events.iter().map(name).collect()
+}
+
+/// The keys of a session of seed mode.
+fn keys(session: &Session) -> &Arc<Keys> {
+    let Channel::Seed(channel) = &session.channel;
+    &channel.keys
 }
 
 /// Two who know each other, and talk.
@@ -182,7 +227,7 @@ fn a_message_that_came_before_its_invitation_is_looked_back_for() {
     let [invitation, first] = alice.invite(NOW, bob.key(), "hello");
     assert_eq!(bob.open(NOW, &first), Err(OpenError::NotOurs));
     let message = Message::open_as(invitation.data(), &bob.identity).unwrap();
-    let step = bob.sessions.receive(NOW, &message).unwrap();
+    let step = bob.sessions.receive(NOW, &message, Rating::ZERO).unwrap();
     let outputs = bob.sessions.stored_at_once(NOW, step);
     let [SessionOutput::LookBack(topics)] = &outputs[..] else { panic!("{outputs:?}") };
     assert!(topics.contains(&first.topic()));
@@ -190,7 +235,7 @@ fn a_message_that_came_before_its_invitation_is_looked_back_for() {
 }
 
 #[test]
-fn the_words_of_a_stranger_are_withheld_until_he_is_accepted() {
+fn the_words_of_a_stranger_are_withheld_until_they_are_accepted() {
     let [mut alice, mut bob] = [1, 2].map(Party::new);
     let [invitation, first] = alice.invite(NOW, bob.key(), "hello");
     let second = alice.say(NOW, bob.key(), "are you there?");
@@ -247,17 +292,22 @@ fn a_strict_invitation_is_seen_at_once() {
 #[test]
 fn messages_are_acknowledged_within_the_hour_all_at_once() {
     let [mut alice, mut bob] = talking();
+    let mut names = vec![];
     for text in ["one", "two", "three"] {
-        let envelope = alice.say(NOW, bob.key(), text);
-        bob.hear(NOW, &envelope);
+        let step = alice.sessions.send(NOW, &bob.key(), text.as_bytes(), &mut alice.rng).unwrap();
+        for output in alice.sessions.stored_at_once(NOW, step) {
+            let SessionOutput::Transmit(outgoing) = output else { panic!("{output:?}") };
+            names.extend(outgoing.message);
+            bob.hear(NOW, &outgoing.draft(NOW).unwrap().seal(0));
+        }
     }
     let due = bob.sessions.poll_timeout().unwrap();
     assert!(due > NOW && due <= after(3_600));
     let (sent, told) = bob.tick(after(3_600));
     assert_eq!((sent.len(), told), (1, vec![]));
     let told = alice.hear(after(3_600), &sent[0]);
-    let [SessionEvent::Acknowledged { sequences, .. }] = &told[..] else { panic!("{told:?}") };
-    assert_eq!(sequences, &[0, 1, 2, 3]);
+    let [SessionEvent::Acknowledged { names: read, .. }] = &told[..] else { panic!("{told:?}") };
+    assert_eq!(read[1..], names, "the first is the text of the invitation");
     assert_eq!(bob.tick(after(3_601)).0, [], "nothing more is owed");
 }
 
@@ -299,7 +349,7 @@ fn when_both_invite_at_once_both_settle_on_the_newer_session() {
 fn closing_ends_all_sessions_of_both_and_wipes_their_keys() {
     let [mut alice, mut bob] = talking();
     let keys: Vec<_> =
-        bob.sessions.live.values().map(|session| Arc::downgrade(&session.keys)).collect();
+        bob.sessions.live.values().map(|session| Arc::downgrade(keys(session))).collect();
     let second = alice.invite(after(1), bob.key(), "another");
     second.iter().for_each(|envelope| _ = bob.hear(after(1), envelope));
 
@@ -310,7 +360,7 @@ fn closing_ends_all_sessions_of_both_and_wipes_their_keys() {
     // The first is lost.
     let told = bob.hear(after(2), &sent[1]);
     assert_eq!(names(&told), ["ended", "ended"]);
-    assert!(bob.sessions.live.is_empty() && bob.sessions.watch == Default::default());
+    assert!(bob.sessions.live.is_empty() && bob.sessions.watch.topics.is_empty());
     assert!(keys.iter().all(|keys| keys.strong_count() == 0));
     assert_eq!(
         bob.sessions.send(after(2), &alice.key(), b"", &mut bob.rng),
@@ -338,8 +388,14 @@ fn a_new_session_takes_the_place_of_the_old_and_that_is_told() {
 
 #[test]
 fn burning_wipes_everything_without_a_word() {
-    let [mut alice, _] = talking();
-    alice.sessions.burn();
+    let [mut alice, bob] = talking();
+    let keys: Vec<_> =
+        alice.sessions.live.values().map(|session| Arc::downgrade(keys(session))).collect();
+    let step = alice.sessions.burn();
+    assert!(keys.iter().all(|keys| keys.strong_count() == 0), "before anything is stored");
+    assert_eq!(alice.run(NOW, step), (vec![], vec![]));
     assert_eq!(alice.sessions.sessions().count(), 0);
     assert_eq!(alice.sessions.poll_timeout(), None);
+    let restored = alice.restored(NOW);
+    assert!(restored == alice.sessions && restored.contacts().eq([bob.key()]));
 }

@@ -6,33 +6,37 @@ use core::time::Duration;
 
 use rand_core::CryptoRng;
 
+use super::channel::Content;
+use super::contract::SessionOutput;
+use super::engine::Change;
+use super::engine::Sessions;
+use super::error::SessionError;
+use super::hours::epoch;
+use super::hours::start_of;
+use super::live::Session;
 use crate::identity::PublicKey;
 use crate::time::Timestamp;
 use crate::topic::Topic;
 
-use super::seed::body::Content;
-use super::seed::chain;
-use super::contract::SessionError;
-use super::contract::SessionOutput;
-use super::engine::Change;
-use super::engine::Sessions;
-use super::seed::Session;
-
 impl Sessions {
-    /// When to call [`Sessions::tick`], if nothing else comes first.
+    /// When to call [`Sessions::tick`], if nothing else comes first. Call it also when the clock was
+    /// set.
     pub fn poll_timeout(&self) -> Option<Timestamp> {
         let due = self.live.values().filter(|session| !self.is_busy(&session.facts.peer));
-        let due = due.map(Session::deadline).min();
-        let hours = self.live.keys().filter_map(|id| self.watch.hour(id)).min();
-        let turn = hours.map(|hour| chain::start_of(hour.saturating_add(1)));
-        due.into_iter().chain(turn).min()
+        let due = due.map(|session| self.deadline(session)).min();
+        let turn = self.watch.hour().map(|hour| start_of(hour.saturating_add(1)));
+        let turned = (!self.turned.is_empty()).then(Timestamp::default);
+        due.into_iter().chain(turn).chain(turned).min()
     }
 
     /// Does what is due: wipes the keys of sessions that are over, acknowledges what was read, and
     /// turns to the topics of another hour.
+    ///
+    /// A session ends only at the second look at a clock that has moved evenly for ten minutes: one
+    /// that is a day ahead for a moment ends nothing.
     pub fn tick(&mut self, now: Timestamp, rng: &mut impl CryptoRng) -> Vec<SessionOutput> {
-        self.seen.retain(|_, until| *until > now);
-        let due = self.live.values().filter(|session| session.deadline() <= now);
+        self.clock.look(now);
+        let due = self.live.values().filter(|session| self.is_due(now, session));
         let peers: BTreeSet<_> = due.map(|session| session.facts.peer).collect();
         let mut outputs = Vec::new();
         for peer in peers {
@@ -42,7 +46,10 @@ impl Sessions {
             }
         }
         self.watch.end_late();
-        let topics = self.turn(now);
+        outputs.extend(self.forget(now));
+        self.watch.turn(epoch(now));
+        self.update(now);
+        let topics = core::mem::take(&mut self.turned);
         if !topics.is_empty() {
             outputs.push(SessionOutput::LookBack(topics));
         }
@@ -53,20 +60,57 @@ impl Sessions {
     /// next late hour, and gives its topics: look them up among the envelopes that nothing opened.
     /// None, if that was done within the last minute.
     pub fn look_late(&mut self, now: Timestamp, hour: u64) -> Vec<Topic> {
-        if self.watch.look_late(now, hour) { self.turn(now) } else { Vec::new() }
+        if !self.watch.look_late(now, hour) {
+            return Vec::new();
+        }
+        let before = core::mem::take(&mut self.turned);
+        self.update(now);
+        core::mem::replace(&mut self.turned, before)
+    }
+
+    /// Turns to the hour of `now`. The topics that are new wait for the next tick.
+    pub(super) fn turn(&mut self, now: Timestamp) {
+        if self.watch.turn(epoch(now)) {
+            self.update(now);
+        }
+    }
+
+    /// Watches, for every session that it is time for, what the hour asks for.
+    fn update(&mut self, now: Timestamp) {
+        let hour = epoch(now);
+        for (id, session) in &self.live {
+            for (number, lane) in session.channel.lanes() {
+                if self.watch.is_outdated(hour, &(*id, number)) {
+                    self.turned.extend(self.watch.update(hour, (*id, number), lane));
+                }
+            }
+        }
+    }
+
+    /// When something is due on a session, as far as the last tick knows.
+    fn deadline(&self, session: &Session) -> Timestamp {
+        let end = session.end().max(self.clock.steady_at());
+        let ack_at = session.state.ack_at.filter(|_| session.over(self.clock.last()).is_none());
+        ack_at.map_or(end, |at| at.min(end))
+    }
+
+    fn is_due(&self, now: Timestamp, session: &Session) -> bool {
+        let ends = self.clock.is_steady() && session.over(now).is_some();
+        ends || session.is_ack_due(now)
     }
 
     /// What is due with one peer.
     fn due(&self, now: Timestamp, peer: &PublicKey, rng: &mut impl CryptoRng) -> Change {
         let mut change = Change::new(*peer);
         for session in self.with(peer) {
-            if let Some(why) = session.over(now) {
-                change.end(session, why);
-            } else if session.state.ack_at.is_some_and(|at| at <= now) {
-                let mut session = session.clone();
-                let sealed = self.acknowledge(now, &mut session, rng);
-                change.outputs.extend(sealed);
-                change.put.push(session);
+            match session.over(now).filter(|_| self.clock.is_steady()) {
+                Some(why) => change.end(session, why),
+                None if session.is_ack_due(now) => {
+                    let mut session = session.clone();
+                    self.acknowledge(now, &mut session, &mut change, rng);
+                    change.put.push(session);
+                }
+                None => (),
             }
         }
         change
@@ -76,38 +120,38 @@ impl Sessions {
         &self,
         now: Timestamp,
         session: &mut Session,
+        change: &mut Change,
         rng: &mut impl CryptoRng,
-    ) -> Option<SessionOutput> {
+    ) {
         session.state.ack_at = None;
         let content = Content::Ack(core::mem::take(&mut session.state.owed));
-        match session.seal(now, self.ttl, &content, rng) {
-            Ok(outgoing) => Some(SessionOutput::Transmit(outgoing)),
-            Err(SessionError::Exhausted) => None,
-            Err(error) => {
-                if let Content::Ack(owed) = content {
-                    session.state.owed = owed;
-                }
-                session.state.ack_at = Some(match error {
-                    SessionError::HourFull { until } => until.max(now.saturating_add(PAUSE)),
-                    _ => now.saturating_add(PAUSE),
-                });
-                None
-            }
+        let again = match self.say(now, session, &content, change, rng) {
+            Ok(()) | Err(SessionError::Exhausted) => return,
+            Err(SessionError::HourFull { until }) => until.max(now.saturating_add(PAUSE)),
+            Err(_) => now.saturating_add(PAUSE),
+        };
+        session.state.ack_at = Some(again);
+        if let Content::Ack(owed) = content {
+            session.state.owed = owed;
         }
     }
 
-    /// Watches, for every session that it is time for, what the hour asks for.
-    fn turn(&mut self, now: Timestamp) -> Vec<Topic> {
-        let mut topics = Vec::new();
-        for (id, session) in &self.live {
-            if self.watch.is_outdated(now, id) {
-                let next = &session.state.receiving.next;
-                topics.extend(self.watch.update(now, *id, &session.keys.receiving, next));
-            }
+    /// Forgets the invitations that cannot come again, once an hour.
+    fn forget(&mut self, now: Timestamp) -> Vec<SessionOutput> {
+        let next = now.saturating_add(HOUR);
+        let waits = now < self.forget_at && self.forget_at <= next;
+        if waits || !self.clock.is_steady() {
+            return Vec::new();
         }
-        topics
+        self.forget_at = next;
+        let forgotten: Vec<_> = self.account.seen.over(now).collect();
+        if forgotten.is_empty() {
+            return Vec::new();
+        }
+        self.step(Change { forgotten, ..Change::default() })
     }
 }
 
+const HOUR: Duration = Duration::from_secs(3_600);
 /// When to try again what could not be sent.
 const PAUSE: Duration = Duration::from_secs(60);

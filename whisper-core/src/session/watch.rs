@@ -6,13 +6,12 @@ use alloc::vec::Vec;
 use core::iter;
 use core::time::Duration;
 
+use super::contract::SessionId;
+use super::hours::PER_HOUR;
+use super::hours::STRIDE;
+use super::hours::epoch;
 use crate::time::Timestamp;
 use crate::topic::Topic;
-
-use super::seed::chain::PER_HOUR;
-use super::seed::chain::epoch;
-use super::contract::SessionId;
-use super::seed::keys::Direction;
 
 /// The hours beyond the watched ones in which an envelope may lie that says it was made at `issued`
 /// (seconds since the Unix epoch): what [`Sessions::look_late`](super::Sessions::look_late) is for.
@@ -31,73 +30,101 @@ pub(super) fn is_late(current: u64, hour: u64) -> bool {
     (LATEST..=EARLIEST).contains(&current.saturating_sub(hour))
 }
 
-/// The place of a message in a session, as a topic tells it.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub(super) struct Candidate {
-    pub(super) session: SessionId,
+/// Where topics come from: one direction of a session under one key.
+pub(super) trait Lane {
+    /// The topic of a place.
+    fn topic(&self, epoch: u64, index: u32) -> Topic;
+    /// By hour, one more than the highest index that was opened.
+    fn next(&self) -> &BTreeMap<u64, u32>;
+    /// Whether all messages come under one topic.
+    fn is_fixed(&self) -> bool;
+}
+
+/// The place of a message in a lane, as a topic tells it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Place {
     pub(super) epoch: u64,
     pub(super) index: u32,
 }
 
+/// Names a lane of a session.
+pub(super) type LaneName = (SessionId, u8);
+
 /// From topics to what may come under them. A foreign envelope costs one look-up.
 #[derive(Debug, Default, Eq, PartialEq)]
 pub(super) struct Watch {
-    pub(super) topics: BTreeSet<(Topic, Candidate)>,
-    spans: BTreeMap<SessionId, Span>,
+    pub(super) topics: BTreeSet<(Topic, Spot)>,
+    spans: BTreeMap<LaneName, Span>,
+    lanes: BTreeMap<u32, LaneName>,
+    next: u32,
+    /// The hour as of which it was last turned.
+    hour: Option<u64>,
     late: Option<u64>,
     looked: BTreeMap<u64, Timestamp>,
 }
 
+/// A lane and a place in it, small: there are 541 of them for an idle lane.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(super) struct Spot {
+    lane: u32,
+    epoch: u32,
+    index: u16,
+}
+
+impl Spot {
+    fn new(lane: u32, (epoch, index): (u64, u32)) -> Self {
+        let epoch = u32::try_from(epoch).unwrap_or(u32::MAX);
+        Self { lane, epoch, index: u16::try_from(index).unwrap_or(u16::MAX) }
+    }
+}
+
 impl Watch {
     /// What may come under a topic.
-    pub(super) fn candidates(&self, topic: Topic) -> impl Iterator<Item = Candidate> {
-        let lowest = Candidate { session: SessionId([0; 16]), epoch: 0, index: 0 };
-        let entries = self.topics.range((topic, lowest)..);
-        entries.take_while(move |entry| entry.0 == topic).map(|entry| entry.1)
+    pub(super) fn candidates(&self, topic: Topic) -> impl Iterator<Item = (LaneName, Place)> {
+        let entries = self.topics.range((topic, Spot::new(0, (0, 0)))..);
+        entries.take_while(move |entry| entry.0 == topic).filter_map(|(_, spot)| {
+            let place = Place { epoch: spot.epoch.into(), index: spot.index.into() };
+            Some((*self.lanes.get(&spot.lane)?, place))
+        })
     }
 
-    /// Watches for a session as it stands at `now`, and gives the topics that are new.
-    pub(super) fn update(
-        &mut self,
-        now: Timestamp,
-        session: SessionId,
-        keys: &Direction,
-        next: &BTreeMap<u64, u32>,
-    ) -> Vec<Topic> {
-        let held = self.spans.remove(&session).unwrap_or_default();
+    /// Watches for a lane as it stands in hour `now`, and gives the topics that are new.
+    pub(super) fn update(&mut self, now: u64, name: LaneName, lane: &dyn Lane) -> Vec<Topic> {
+        let held = self.spans.remove(&name);
+        let number = held.as_ref().map_or_else(|| self.number(name), |held| held.lane);
         let wanted = Span {
-            hours: (!keys.is_fixed()).then_some((epoch(now), self.late)),
-            next: next.clone(),
-            watches: true,
+            lane: number,
+            hours: (!lane.is_fixed()).then_some((now, self.late)),
+            next: lane.next().clone(),
         };
-        let place =
-            |(epoch, index)| (keys.topic(epoch, index), Candidate { session, epoch, index });
+        let entry = |place: (u64, u32)| (lane.topic(place.0, place.1), Spot::new(number, place));
         let mut new = Vec::new();
-        for entry in wanted.places().filter(|place| !held.holds(*place)).map(place) {
-            new.push(entry.0);
-            self.topics.insert(entry);
+        let holds = |place| held.as_ref().is_some_and(|held| held.holds(place));
+        for (topic, spot) in wanted.places().filter(|place| !holds(*place)).map(entry) {
+            new.push(topic);
+            self.topics.insert((topic, spot));
         }
-        for entry in held.places().filter(|place| !wanted.holds(*place)).map(place) {
+        let held = held.iter().flat_map(Span::places);
+        for entry in held.filter(|place| !wanted.holds(*place)).map(entry) {
             self.topics.remove(&entry);
         }
-        self.spans.insert(session, wanted);
+        self.spans.insert(name, wanted);
         new
     }
 
-    /// All topics that are watched for a session.
-    pub(super) fn topics_of(&self, session: SessionId, keys: &Direction) -> Vec<Topic> {
-        let held = self.spans.get(&session);
-        let places = held.into_iter().flat_map(Span::places);
-        places.map(|(epoch, index)| keys.topic(epoch, index)).collect()
+    /// All topics that are watched for a lane.
+    pub(super) fn topics_of(&self, name: LaneName, lane: &dyn Lane) -> Vec<Topic> {
+        let places = self.spans.get(&name).into_iter().flat_map(Span::places);
+        places.map(|(epoch, index)| lane.topic(epoch, index)).collect()
     }
 
-    /// Watches for a session no more.
-    pub(super) fn remove(&mut self, session: SessionId, keys: &Direction) {
-        let held = self.spans.remove(&session).unwrap_or_default();
-        for (epoch, index) in held.places() {
-            let candidate = Candidate { session, epoch, index };
-            self.topics.remove(&(keys.topic(epoch, index), candidate));
+    /// Watches for a lane no more.
+    pub(super) fn remove(&mut self, name: LaneName, lane: &dyn Lane) {
+        let Some(held) = self.spans.remove(&name) else { return };
+        for place in held.places() {
+            self.topics.remove(&(lane.topic(place.0, place.1), Spot::new(held.lane, place)));
         }
+        self.lanes.remove(&held.lane);
     }
 
     /// Turns to a late hour; not if it was looked at within the last minute.
@@ -116,34 +143,45 @@ impl Watch {
         self.late = None;
     }
 
-    /// Whether a session is watched for as of another hour.
-    pub(super) fn is_outdated(&self, now: Timestamp, session: &SessionId) -> bool {
-        self.spans
-            .get(session)
-            .and_then(|span| span.hours)
-            .is_some_and(|hours| hours != (epoch(now), self.late))
+    /// Turns to the hour of `now`; whether it was another one before.
+    pub(super) fn turn(&mut self, now: u64) -> bool {
+        self.hour.replace(now) != Some(now)
     }
 
-    /// The hour as of which a session is watched for, unless it has but one topic.
-    pub(super) fn hour(&self, session: &SessionId) -> Option<u64> {
-        self.spans.get(session)?.hours.map(|(current, _)| current)
+    /// The hour as of which topics are watched, if any change with the hour.
+    pub(super) fn hour(&self) -> Option<u64> {
+        self.hour.filter(|_| self.spans.values().any(|span| span.hours.is_some()))
+    }
+
+    /// Whether a lane is watched for as of another hour.
+    pub(super) fn is_outdated(&self, now: u64, name: &LaneName) -> bool {
+        let hours = self.spans.get(name).and_then(|span| span.hours);
+        hours.is_some_and(|hours| hours != (now, self.late))
+    }
+
+    /// A number for a lane, unused so far.
+    fn number(&mut self, name: LaneName) -> u32 {
+        while self.lanes.contains_key(&self.next) {
+            self.next = self.next.wrapping_add(1);
+        }
+        self.lanes.insert(self.next, name);
+        self.next
     }
 }
 
-/// The places that are watched for one session.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+/// The places that are watched for one lane.
+#[derive(Debug, Eq, PartialEq)]
 struct Span {
+    lane: u32,
     /// The current hour and a late one; none for a fixed topic.
     hours: Option<(u64, Option<u64>)>,
     /// By hour, one more than the highest index that was opened.
     next: BTreeMap<u64, u32>,
-    /// Nothing is watched before the first update.
-    watches: bool,
 }
 
 impl Span {
     fn places(&self) -> impl Iterator<Item = (u64, u32)> {
-        let fixed = (self.watches && self.hours.is_none()).then_some((0, 0));
+        let fixed = self.hours.is_none().then_some((0, 0));
         fixed.into_iter().chain(self.epochs().flat_map(move |hour| {
             let reach = self.reach(hour);
             let sparse = (0..PER_HOUR).step_by(STRIDE as usize);
@@ -154,7 +192,7 @@ impl Span {
 
     fn holds(&self, (hour, index): (u64, u32)) -> bool {
         if self.hours.is_none() {
-            return self.watches && (hour, index) == (0, 0);
+            return (hour, index) == (0, 0);
         }
         let sparse = self.is_near(hour) && index.is_multiple_of(STRIDE);
         self.is_watched(hour) && index < PER_HOUR && (index < self.reach(hour) || sparse)
@@ -187,8 +225,6 @@ impl Span {
     }
 }
 
-/// How many places ahead of the highest index are watched, and the distance of the few beyond.
-const STRIDE: u32 = 32;
 /// Hours before the current one that are watched; after it, it is one.
 const PAST: u64 = 3;
 /// From here on an hour is late,

@@ -5,6 +5,7 @@ use std::future::Future;
 use std::future::IntoFuture;
 use std::pin::Pin;
 
+use whisper_core::session::MessageName;
 use whisper_core::session::SessionId;
 
 use crate::posting::Delivery;
@@ -27,9 +28,9 @@ impl Sent {
         self.0.last().map(|dispatch| dispatch.outgoing.session)
     }
 
-    /// The number of the message in its session: the peer's acknowledgement names it.
-    pub fn sequence(&self) -> Option<u32> {
-        self.0.last().and_then(|dispatch| dispatch.outgoing.sequence)
+    /// The message, as [`SessionEvent::Acknowledged`](whisper_core::session::SessionEvent) names it.
+    pub fn message(&self) -> Option<MessageName> {
+        self.0.last().and_then(|dispatch| dispatch.outgoing.message)
     }
 
     /// The deliveries of the envelopes, in the order they were made.

@@ -9,6 +9,7 @@ use whisper_core::envelope::Envelope;
 use whisper_core::identity::PublicKey;
 use whisper_core::inbox::FilterId;
 use whisper_core::message::Message;
+use whisper_core::pow::Rating;
 use whisper_core::session::OpenError;
 use whisper_core::session::Outgoing;
 use whisper_core::session::SessionEvent;
@@ -77,9 +78,10 @@ impl Account {
     pub(super) fn receive(
         &mut self,
         message: &Message,
+        rating: Rating,
         around: &mut Surroundings<'_, impl CryptoRng>,
     ) {
-        match self.sessions.receive(around.now, message) {
+        match self.sessions.receive(around.now, message, rating) {
             Ok(step) => drop(self.carry_out(step, around)),
             Err(why) => tracing::debug!(%why, "invitation ignored"),
         }
@@ -146,7 +148,10 @@ impl Account {
                 SessionOutput::LookBack(topics) => {
                     outputs.extend(topics.into_iter().flat_map(|t| self.look_back(t, around)));
                 }
-                _ => (),
+                // Nothing is stored, so there is nothing to wait for.
+                SessionOutput::Persist(batch) => {
+                    outputs.extend(self.sessions.stored(around.now, batch.id()));
+                }
             }
         }
         dispatches

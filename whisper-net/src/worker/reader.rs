@@ -96,8 +96,10 @@ impl Reader {
             return false;
         }
         let filter = self.inbox.add(Filter::new(Arc::clone(&identity)));
-        let mut sessions = Sessions::new(identity);
-        sessions.set_ttl(ttl);
+        let now = self.clock.now();
+        let mut sessions = Sessions::new(identity, now);
+        let step = sessions.set_ttl(ttl).unwrap_or_default();
+        sessions.stored_at_once(now, step);
         self.accounts.push(Account::new(filter, sessions, events, guard));
         true
     }
@@ -203,7 +205,7 @@ impl Reader {
             let (accounts, _, around) = self.parts();
             if let Some(account) = accounts.iter_mut().find(invited) {
                 if let Some(rng) = rng {
-                    account.receive(&received.message, &mut around.with(rng));
+                    account.receive(&received.message, received.rating, &mut around.with(rng));
                 }
                 return;
             }

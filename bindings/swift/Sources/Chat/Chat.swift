@@ -108,10 +108,11 @@ actor Chat {
         case .established(_, let peer):
             say("* you talk with \(short(peer))")
             self.peer = peer
-        case .received(_, let peer, _, _, let payload): say("\(short(peer)): \(printable(payload))")
-        case .acknowledged(_, _, let sequences): say("* \(sequences.count) messages were read")
+        case .received(_, let peer, _, _, _, _, let payload): say("\(short(peer)): \(printable(payload))")
+        case .acknowledged(_, _, let names): say("* \(names.count) messages were read")
         case .replaced: say("* the other side has begun anew: if that surprises you, ask why")
         case .nonsense: say("* something came that makes no sense")
+        case .clockSetBack: say("* the clock was set back: send again what was not read")
         // Others come and go, and a session that a newer one has replaced is no loss.
         case .over(_, peer, let why) where why != .displaced:
             say("* the conversation is over: \(why)")

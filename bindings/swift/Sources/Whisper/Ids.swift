@@ -46,8 +46,17 @@ public struct Topic: HexName {
     }
 }
 
-/// The name of a session between two identities: 16 bytes.
+/// The name of a session between two identities: 32 bytes.
 public struct SessionId: HexName {
+    public let hex: String
+
+    public init(hex: String) {
+        self.hex = normalized(hex)
+    }
+}
+
+/// The name of a message in its session and direction: 8 bytes.
+public struct MessageName: HexName {
     public let hex: String
 
     public init(hex: String) {

@@ -46,7 +46,7 @@ struct EngineTests {
             filter: Filter(reader: .sharer(key: key), topics: [topic]))
         let data = try encrypt(payload: Data("for all".utf8), recipient: .sharers(key: key))
         let draft = try Draft(now: hall.now, ttl: 50, topic: topic, data: data)
-        try hall.call(0) { _ in [.post(draft: draft, sequence: nil)] }
+        try hall.call(0) { _ in [.post(draft: draft, message: nil)] }
 
         let found = hall.heard[1].compactMap { output in
             if case .found(let filters, let received) = output { (filters, received) } else { nil }

@@ -33,10 +33,11 @@ struct SecretTests {
         let said = "attack at dawn"
         let payload = Data(said.utf8)
         let message = try key.decrypt(data: encrypt(payload: payload, recipient: .sharers(key: key)))
-        let session = SessionId(hex: String(repeating: "0", count: 32))
+        let session = SessionId(hex: String(repeating: "0", count: 64))
         let peer = try Identity.generate().publicKey()
         let heard = ConversationEvent.received(
-            session: session, peer: peer, sequence: 1, sentAt: Date(), payload: payload)
+            session: session, peer: peer, name: MessageName(hex: "0000000000000001"), order: 1, missing: 0,
+            sentAt: Date(), payload: payload)
         let post = Post(recipient: .sharers(key: key), text: said)
         let sent = Output.transmit(peer: PeerId(number: 1), code: 1, payload: payload)
         let things: [Any] = [message, heard, NumberedConversationEvent(number: 1, event: heard), post, sent, Output.talk(event: heard)]

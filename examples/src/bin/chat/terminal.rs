@@ -238,13 +238,16 @@ impl Chat {
             SessionEvent::Message { peer, data, .. } => {
                 say!("{}: {}", short(&peer), printable(&data));
             }
-            SessionEvent::Acknowledged { sequences, .. } => {
-                say!("* {} messages were read", sequences.len());
+            SessionEvent::Acknowledged { names, .. } => {
+                say!("* {} messages were read", names.len());
             }
             SessionEvent::Replaced { .. } => {
                 say!("* the other side has begun anew: if that surprises you, ask why");
             }
             SessionEvent::Malformed { .. } => say!("* something came that makes no sense"),
+            SessionEvent::ClockSetBack { .. } => {
+                say!("* the clock was set back: send again what was not read");
+            }
             // Others come and go, and a session that a newer one has replaced is no loss.
             SessionEvent::Ended { peer, why, .. } => {
                 self.answered(peer);
@@ -253,7 +256,6 @@ impl Chat {
                     return Some(Way::Over);
                 }
             }
-            _ => {}
         }
         None
     }

@@ -1,54 +1,66 @@
 //! What a session message says: `kind (1) ‖ sent_at (4) ‖ seq (4) ‖ n (4) ‖ data (n) ‖ zeros`.
 
+use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
+use super::channel::number;
 use crate::session::carrier;
-use crate::session::contract::SessionError;
-
-/// What one side tells the other.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(in crate::session) enum Content {
-    /// The application's bytes.
-    App(Vec<u8>),
-    /// Numbers of messages that were read.
-    Ack(Vec<u32>),
-    /// The end of all sessions between the two.
-    Close,
-    /// Nothing: it is sent so that something is.
-    Cover,
-}
+use crate::session::channel::Content;
+use crate::session::contract::MessageName;
+use crate::session::error::SessionError;
 
 /// A message that came out of an envelope.
 #[derive(Debug, Eq, PartialEq)]
-pub(in crate::session) struct Body {
-    pub(in crate::session) sent_at: u32,
-    pub(in crate::session) sequence: u32,
+pub(super) struct Body {
+    pub(super) sent_at: u32,
+    pub(super) sequence: u32,
     /// Nothing, if it breaks a rule.
-    pub(in crate::session) content: Option<Content>,
+    pub(super) content: Option<Said>,
 }
 
-impl Content {
+/// What the message says, with the numbers that travel.
+#[derive(Debug, Eq, PartialEq)]
+pub(super) enum Said {
+    App(Vec<u8>),
+    Ack(BTreeSet<u32>),
+    Close,
+    Cover,
+}
+
+impl Said {
+    /// The same with names for those numbers that `keep`.
+    pub(super) fn named(
+        self,
+        keep: impl FnMut(&u32) -> bool,
+        name: impl FnMut(u32) -> MessageName,
+    ) -> Content {
+        match self {
+            Self::App(data) => Content::App(data),
+            Self::Ack(numbers) => {
+                Content::Ack(numbers.into_iter().filter(keep).map(name).collect())
+            }
+            Self::Close => Content::Close,
+            Self::Cover => Content::Cover,
+        }
+    }
+}
+
+impl Body {
     /// Lays out the payload, filled with zeros to the smallest class that holds it.
-    pub(in crate::session) fn encode(&self, sent_at: u32, sequence: u32) -> Result<Vec<u8>, SessionError> {
-        let (kind, numbers);
-        let data: &[u8] = match self {
-            Self::App(data) => {
-                kind = APP;
-                data
+    pub(super) fn encode(
+        content: &Content,
+        sent_at: u32,
+        sequence: u32,
+    ) -> Result<Vec<u8>, SessionError> {
+        let numbers: Vec<u8>;
+        let (kind, data): (u8, &[u8]) = match content {
+            Content::App(data) => (APP, data),
+            Content::Ack(names) => {
+                numbers = names.iter().flat_map(|name| number(name).to_be_bytes()).collect();
+                (ACK, &numbers)
             }
-            Self::Ack(sequences) => {
-                kind = ACK;
-                numbers = sequences.iter().flat_map(|n| n.to_be_bytes()).collect::<Vec<_>>();
-                &numbers
-            }
-            Self::Close => {
-                kind = CLOSE;
-                &[]
-            }
-            Self::Cover => {
-                kind = COVER;
-                &[]
-            }
+            Content::Close => (CLOSE, &[]),
+            Content::Cover => (COVER, &[]),
         };
         let too_large = SessionError::TooLarge { max: MAX_DATA };
         let length = u32::try_from(data.len()).map_err(|_| too_large)?;
@@ -62,11 +74,9 @@ impl Content {
         payload.resize(room, 0);
         Ok(payload)
     }
-}
 
-impl Body {
     /// Reads a payload; nothing, if it is too short to be one.
-    pub(in crate::session) fn decode(payload: &[u8]) -> Option<Self> {
+    pub(super) fn decode(payload: &[u8]) -> Option<Self> {
         let (kind, rest) = payload.split_first()?;
         let (sent_at, rest) = rest.split_first_chunk()?;
         let (sequence, rest) = rest.split_first_chunk()?;
@@ -79,20 +89,20 @@ impl Body {
     }
 }
 
-fn read(kind: u8, length: u32, rest: &[u8]) -> Option<Content> {
+fn read(kind: u8, length: u32, rest: &[u8]) -> Option<Said> {
     let (data, zeros) = rest.split_at_checked(usize::try_from(length).ok()?)?;
     if zeros.iter().any(|byte| *byte != 0) {
         return None;
     }
     match kind {
-        APP => Some(Content::App(data.to_vec())),
+        APP => Some(Said::App(data.to_vec())),
         ACK => {
             let numbers = data.chunks(4).map(|bytes| bytes.try_into().ok().map(u32::from_be_bytes));
-            let numbers = numbers.collect::<Option<Vec<_>>>()?;
-            (!numbers.is_empty()).then_some(Content::Ack(numbers))
+            let numbers = numbers.collect::<Option<BTreeSet<_>>>()?;
+            (!numbers.is_empty()).then_some(Said::Ack(numbers))
         }
-        CLOSE => data.is_empty().then_some(Content::Close),
-        COVER => Some(Content::Cover),
+        CLOSE => data.is_empty().then_some(Said::Close),
+        COVER => Some(Said::Cover),
         _ => None,
     }
 }
@@ -103,6 +113,6 @@ const CLOSE: u8 = 2;
 const COVER: u8 = 3;
 const HEADER: usize = 13;
 /// As many numbers as fit the smallest class, so that acknowledging does not show.
-pub(in crate::session) const MAX_ACKED: usize = (1_024 - 3 - HEADER) / 4;
+pub(in crate::session) const MAX_ACKNOWLEDGED: usize = (1_024 - 3 - HEADER) / 4;
 /// What the largest class leaves.
-pub(in crate::session) const MAX_DATA: usize = 65_536 - 3 - HEADER;
+const MAX_DATA: usize = 65_536 - 3 - HEADER;

@@ -3,84 +3,107 @@
 use alloc::collections::BTreeMap;
 use core::time::Duration;
 
+use crate::session::error::RestoreError;
+use crate::session::error::SessionError;
+use crate::session::hours::PER_HOUR;
+use crate::session::hours::epoch;
+use crate::session::hours::place;
+use crate::session::hours::start_of;
+use crate::session::record::Fields;
+use crate::session::record::Writer;
 use crate::time::Timestamp;
-
-use crate::session::contract::SessionError;
-
-/// The hour that a moment lies in, counted from the Unix epoch.
-pub(in crate::session) const fn epoch(now: Timestamp) -> u64 {
-    now.as_secs() / HOUR
-}
-
-/// When an hour begins.
-pub(in crate::session) const fn start_of(epoch: u64) -> Timestamp {
-    Timestamp::from_secs(epoch.saturating_mul(HOUR))
-}
 
 /// The sending side.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub(in crate::session) struct Sending {
-    /// The last hour in which something was sent.
-    epoch: u64,
-    /// How many messages were sealed in that hour.
-    index: u32,
-    /// How many were sealed at all.
+pub(super) struct Sending {
+    /// How many messages were numbered.
     sequence: u32,
+    /// The hour that counts: it goes back only when the clock is set back by more than an hour.
+    epoch: u64,
     last: Timestamp,
+    /// By hour, how many messages were sealed in it. An hour that a wrong clock showed comes again.
+    sealed: BTreeMap<u64, u32>,
 }
 
 /// The place of one message.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(in crate::session) struct Slot {
-    pub(in crate::session) epoch: u64,
-    pub(in crate::session) index: u32,
-    pub(in crate::session) sequence: u32,
+pub(super) struct Slot {
+    pub(super) epoch: u64,
+    pub(super) index: u32,
+    /// Whether the clock stands more than an hour before an earlier sending.
+    pub(super) set_back: bool,
 }
 
 impl Sending {
-    /// Takes the next place. No hour and index is given twice, even when the clock steps back.
-    pub(in crate::session) fn advance(&mut self, now: Timestamp) -> Result<Slot, SessionError> {
+    /// Takes the next number.
+    pub(super) fn number(&mut self) -> Result<u32, SessionError> {
         if self.sequence >= MAX_MESSAGES {
             return Err(SessionError::Exhausted);
         }
-        if self.last.saturating_since(now) > ROLLBACK {
-            return Err(SessionError::ClockRollback);
-        }
-        let hour = epoch(now).max(self.epoch);
-        let index = if hour == self.epoch { self.index } else { 0 };
-        if index >= PER_HOUR {
+        let number = self.sequence;
+        self.sequence = self.sequence.saturating_add(1);
+        Ok(number)
+    }
+
+    /// How many numbers were taken.
+    pub(super) const fn sealed(&self) -> u32 {
+        self.sequence
+    }
+
+    /// Takes the next place. No hour and index is given twice, however the clock steps.
+    pub(super) fn advance(&mut self, now: Timestamp) -> Result<Slot, SessionError> {
+        let set_back = self.last.saturating_since(now) > ROLLBACK;
+        let hour = if set_back { epoch(now) } else { epoch(now).max(self.epoch) };
+        let count = self.sealed.get(&hour).copied().unwrap_or_default();
+        if count >= PER_HOUR {
             return Err(SessionError::HourFull { until: start_of(hour.saturating_add(1)) });
         }
-        let slot = Slot { epoch: hour, index, sequence: self.sequence };
+        self.sealed.insert(hour, count.saturating_add(1));
+        while self.sealed.len() > HOURS {
+            self.sealed.pop_first();
+        }
         self.epoch = hour;
-        self.index = index.saturating_add(1);
-        self.sequence = self.sequence.saturating_add(1);
-        self.last = self.last.max(now);
-        Ok(slot)
+        self.last = if set_back { now } else { self.last.max(now) };
+        Ok(Slot { epoch: hour, index: place(count), set_back })
+    }
+
+    pub(super) fn write(&self, writer: &mut Writer) {
+        writer.field(SENDING, |writer| {
+            writer.put(&self.sequence.to_be_bytes());
+            writer.put(&self.epoch.to_be_bytes());
+            writer.put_time(self.last);
+        });
+        write_hours(writer, SEALED, &self.sealed);
+    }
+
+    pub(super) fn read(fields: &mut Fields<'_>) -> Result<Self, RestoreError> {
+        let (sequence, epoch, last) =
+            fields.read(SENDING, |value| Ok((value.u32()?, value.u64()?, value.time()?)))?;
+        Ok(Self { sequence, epoch, last, sealed: read_hours(fields, SEALED)? })
     }
 }
 
 /// The receiving side.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub(in crate::session) struct Receiving {
+pub(super) struct Receiving {
     /// One more than the highest number that was opened.
     end: u32,
     /// A ring: bit `n % 1024` stands for number `n`.
     opened: [u64; WORDS],
     /// By hour, one more than the highest index that was opened.
-    pub(in crate::session) next: BTreeMap<u64, u32>,
+    pub(super) next: BTreeMap<u64, u32>,
 }
 
 impl Receiving {
     /// Whether a message of this number may still be opened: once, and not far behind.
-    pub(in crate::session) fn is_new(&self, sequence: u32) -> bool {
+    pub(super) fn is_new(&self, sequence: u32) -> bool {
         let oldest = self.end.saturating_sub(WINDOW);
         let unseen = sequence >= self.end || (sequence >= oldest && !self.bit(sequence));
         unseen && sequence < MAX_MESSAGES
     }
 
     /// Notes that a message was opened: never before it is authenticated.
-    pub(in crate::session) fn note(&mut self, now: Timestamp, sequence: u32, hour: u64, index: u32) {
+    pub(super) fn note(&mut self, sequence: u32, hour: u64, index: u32) {
         if sequence >= self.end {
             let behind = sequence.saturating_sub(WINDOW - 1).max(self.end);
             (behind..=sequence).for_each(|number| self.set(number, false));
@@ -89,40 +112,88 @@ impl Receiving {
         self.set(sequence, true);
         let next = self.next.entry(hour).or_default();
         *next = index.saturating_add(1).max(*next);
-        let oldest = epoch(now).saturating_sub(REMEMBERED);
-        self.next = self.next.split_off(&oldest);
+        while self.next.len() > REMEMBERED {
+            self.next.pop_first();
+        }
+    }
+
+    /// How many numbers below this one were not opened, as far as that is known.
+    pub(super) fn missing(&self, sequence: u32) -> u32 {
+        let known = self.end.saturating_sub(WINDOW)..sequence;
+        let missing = known.filter(|number| !self.bit(*number)).count();
+        u32::try_from(missing).unwrap_or(WINDOW)
+    }
+
+    pub(super) fn write(&self, writer: &mut Writer) {
+        writer.field(RECEIVING, |writer| {
+            writer.put(&self.end.to_be_bytes());
+            self.opened.iter().for_each(|word| writer.put(&word.to_be_bytes()));
+        });
+        write_hours(writer, NEXT, &self.next);
+    }
+
+    pub(super) fn read(fields: &mut Fields<'_>) -> Result<Self, RestoreError> {
+        let mut receiving = Self::default();
+        receiving.end = fields.read(RECEIVING, |value| {
+            let end = value.u32()?;
+            for word in &mut receiving.opened {
+                *word = value.u64()?;
+            }
+            Ok(end)
+        })?;
+        receiving.next = read_hours(fields, NEXT)?;
+        Ok(receiving)
     }
 
     fn bit(&self, sequence: u32) -> bool {
-        let (word, mask) = place(sequence);
+        let (word, mask) = bit_of(sequence);
         self.opened.get(word).is_some_and(|word| word & mask != 0)
     }
 
     fn set(&mut self, sequence: u32, value: bool) {
-        let (word, mask) = place(sequence);
+        let (word, mask) = bit_of(sequence);
         if let Some(word) = self.opened.get_mut(word) {
             *word = if value { *word | mask } else { *word & !mask };
         }
     }
 }
 
-fn place(sequence: u32) -> (usize, u64) {
+fn bit_of(sequence: u32) -> (usize, u64) {
     let bit = sequence % WINDOW;
     ((bit / 64) as usize, 1 << (bit % 64))
 }
 
-const HOUR: u64 = 3_600;
-/// What exceeds it waits for the next hour: topics are watched up to here.
-pub(in crate::session) const PER_HOUR: u32 = 4_096;
+/// A list of hours, each with a number.
+fn write_hours(writer: &mut Writer, kind: u8, hours: &BTreeMap<u64, u32>) {
+    writer.field(kind, |writer| {
+        for (hour, number) in hours {
+            writer.put(&hour.to_be_bytes());
+            writer.put(&number.to_be_bytes());
+        }
+    });
+}
+
+fn read_hours(fields: &mut Fields<'_>, kind: u8) -> Result<BTreeMap<u64, u32>, RestoreError> {
+    let hours = fields.take(kind)?.list(|value| Ok((value.u64()?, value.u32()?)))?;
+    Ok(hours.into_iter().collect())
+}
+
 /// Random nonces of GCM collide with 2^-57 among so many.
 const MAX_MESSAGES: u32 = 1 << 20;
 /// How far behind the highest number a message may come.
 const WINDOW: u32 = 1_024;
 const WORDS: usize = WINDOW as usize / 64;
-/// A clock that is set back by less is taken for a corrected one.
-const ROLLBACK: Duration = Duration::from_secs(HOUR);
-/// Hours whose indexes are remembered: beyond those that late envelopes come from.
-const REMEMBERED: u64 = 30;
+/// A clock that is set back by less goes on in the last hour.
+const ROLLBACK: Duration = Duration::from_secs(3_600);
+/// Hours whose indexes are remembered by the receiver: beyond those that late envelopes come from.
+const REMEMBERED: usize = 32;
+/// Hours whose indexes are remembered by the sender: more than a session lives.
+const HOURS: usize = 1_024;
+
+const SENDING: u8 = 37;
+const SEALED: u8 = 38;
+const RECEIVING: u8 = 39;
+const NEXT: u8 = 40;
 
 #[cfg(test)]
 mod tests {
@@ -134,39 +205,64 @@ mod tests {
 
     const NOW: Timestamp = Timestamp::from_secs(1_750_000_000);
 
-    #[test]
-    fn an_hour_has_4096_places_and_the_next_begins_anew() {
-        let mut sending = Sending::default();
-        for index in 0..PER_HOUR {
-            let slot = Slot { epoch: epoch(NOW), index, sequence: index };
-            assert_eq!(sending.advance(NOW), Ok(slot));
-        }
-        let until = start_of(epoch(NOW) + 1);
-        assert_eq!(sending.advance(NOW), Err(SessionError::HourFull { until }));
-        let slot = Slot { epoch: epoch(NOW) + 1, index: 0, sequence: PER_HOUR };
-        assert_eq!(sending.advance(until), Ok(slot));
+    fn next(sending: &mut Sending, now: Timestamp) -> (u64, u32) {
+        sending.number().unwrap();
+        let slot = sending.advance(now).unwrap();
+        (slot.epoch, slot.index)
     }
 
     #[test]
-    fn no_place_is_given_twice_when_the_clock_steps_back() {
+    fn an_hour_has_4096_places_and_the_next_begins_anew() {
+        let mut sending = Sending::default();
+        let hour = epoch(NOW);
+        let places: BTreeSet<_> = (0..PER_HOUR).map(|_| next(&mut sending, NOW)).collect();
+        assert_eq!(places, (0..PER_HOUR).map(|index| (hour, index)).collect());
+        let until = start_of(hour + 1);
+        assert_eq!(sending.advance(NOW), Err(SessionError::HourFull { until }));
+        assert_eq!(next(&mut sending, until), (hour + 1, 0));
+    }
+
+    #[test]
+    fn no_place_is_given_twice_however_the_clock_steps() {
         let mut sending = Sending::default();
         let mut places = BTreeSet::new();
-        for seconds in [0, 3_000, 1, 2_999, 5_000, 1_500] {
+        for seconds in [0, 3_000, 1, 2_999, 90_000, 1_500, 90_000, 1_500, 3_600, 0, 7_200] {
             let now = NOW.saturating_add(Duration::from_secs(seconds));
-            let slot = sending.advance(now).unwrap();
-            assert!(places.insert((slot.epoch, slot.index)));
+            for _ in 0..40 {
+                assert!(places.insert(next(&mut sending, now)), "{seconds}");
+            }
         }
-        let before = sending.clone();
-        let earlier = NOW.saturating_add(Duration::from_secs(1_399));
-        assert_eq!(sending.advance(earlier), Err(SessionError::ClockRollback));
-        assert_eq!(sending, before);
+    }
+
+    #[test]
+    fn a_clock_that_was_ahead_and_is_set_right_stops_nobody() {
+        let mut sending = Sending::default();
+        next(&mut sending, NOW);
+        let ahead = NOW.saturating_add(Duration::from_secs(3_700));
+        next(&mut sending, ahead);
+        let slot = sending.advance(NOW).unwrap();
+        assert_eq!(slot, Slot { epoch: epoch(NOW), index: 1, set_back: true });
+        // A correction by less goes on in the later hour, which the peer watches too.
+        let late = start_of(epoch(NOW) + 1);
+        next(&mut sending, late);
+        let slot = sending.advance(late.saturating_sub(Duration::from_secs(1))).unwrap();
+        assert_eq!((slot.epoch, slot.set_back), (epoch(NOW) + 1, false));
     }
 
     #[test]
     fn a_key_is_used_up_after_2_to_the_20_messages() {
         let mut sending = Sending { sequence: MAX_MESSAGES - 1, ..Sending::default() };
-        assert!(sending.advance(NOW).is_ok());
-        assert_eq!(sending.advance(NOW), Err(SessionError::Exhausted));
+        assert!(sending.number().is_ok());
+        assert_eq!(sending.number(), Err(SessionError::Exhausted));
+    }
+
+    #[test]
+    fn what_is_missing_is_counted_below_a_number() {
+        let mut receiving = Receiving::default();
+        for (sequence, missing) in [(0, 0), (3, 2), (1, 0), (2, 0), (4, 0), (2_000, 1_023)] {
+            receiving.note(sequence, 0, 0);
+            assert_eq!(receiving.missing(sequence), missing, "{sequence}");
+        }
     }
 
     proptest! {
@@ -186,7 +282,7 @@ mod tests {
                 let new = near && !opened.contains(&number) && number < MAX_MESSAGES;
                 prop_assert_eq!(receiving.is_new(number), new, "{}", number);
                 if new {
-                    receiving.note(NOW, number, epoch(NOW), 0);
+                    receiving.note(number, epoch(NOW), 0);
                     opened.insert(number);
                 }
             }

@@ -3,13 +3,16 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::time::Duration;
 
+use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
 use crate::crypto::Secret;
-
-use crate::session::contract::InvitationError;
 use crate::session::contract::SessionId;
+use crate::session::error::InvitationError;
+use crate::session::error::SessionError;
+use crate::time::Timestamp;
 
 /// Whether a payload is an invitation, good or bad.
 pub fn is_invitation(payload: &[u8]) -> bool {
@@ -19,7 +22,7 @@ pub fn is_invitation(payload: &[u8]) -> bool {
 /// An invitation, opened.
 #[derive(Eq, PartialEq)]
 pub(in crate::session) struct Invitation {
-    pub(in crate::session) id: SessionId,
+    pub(in crate::session) id: [u8; 16],
     pub(in crate::session) bound: bool,
     pub(in crate::session) fixed_topic: bool,
     pub(in crate::session) created_at: u32,
@@ -32,6 +35,57 @@ pub(in crate::session) struct Invitation {
 }
 
 impl Invitation {
+    /// Draws a fresh one.
+    pub(in crate::session) fn draw(
+        now: Timestamp,
+        options: InviteOptions,
+        text: Option<&str>,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Self, SessionError> {
+        let created_at = u32::try_from(now.as_secs()).map_err(|_| SessionError::Date)?;
+        let lifetime = u32::try_from(options.lifetime.as_secs());
+        let lifetime = lifetime.ok().filter(|secs| (MIN_LIFETIME..=MAX_LIFETIME).contains(secs));
+        let text = text.filter(|_| !options.bind).unwrap_or_default();
+        if text.len() > MAX_TEXT {
+            return Err(SessionError::TooLarge { max: MAX_TEXT });
+        }
+        let mut id = [0; 16];
+        rng.fill_bytes(&mut id);
+        let [forth, back] = [(); 2].map(|()| Secret::generate(rng));
+        // What repeats itself is not random; the peer would refuse it.
+        if forth == back {
+            return Err(SessionError::Entropy);
+        }
+        Ok(Self {
+            id,
+            bound: options.bind,
+            fixed_topic: options.fixed_topic,
+            created_at,
+            lifetime: lifetime.ok_or(SessionError::Lifetime)?,
+            forth,
+            back,
+            text: text.into(),
+        })
+    }
+
+    /// The name of the session.
+    pub(in crate::session) fn session(&self) -> SessionId {
+        let mut name = [0; 32];
+        let (id, _) = name.split_at_mut(16);
+        id.copy_from_slice(&self.id);
+        SessionId(name)
+    }
+
+    /// When it was made.
+    pub(in crate::session) fn created_at(&self) -> Timestamp {
+        Timestamp::from_secs(self.created_at.into())
+    }
+
+    /// When the session ends.
+    pub(in crate::session) fn ends_at(&self) -> Timestamp {
+        self.created_at().saturating_add(Duration::from_secs(self.lifetime.into()))
+    }
+
     /// The payload of the message that carries it.
     pub(in crate::session) fn encode(&self) -> Zeroizing<Vec<u8>> {
         let flags = u8::from(self.bound) | u8::from(self.fixed_topic) << 1;
@@ -40,7 +94,7 @@ impl Invitation {
         let mut payload = Zeroizing::new(Vec::with_capacity(FIXED.saturating_add(self.text.len())));
         payload.extend_from_slice(MAGIC);
         payload.extend_from_slice(&[VERSION, flags]);
-        payload.extend_from_slice(&self.id.0);
+        payload.extend_from_slice(&self.id);
         payload.extend_from_slice(&self.created_at.to_be_bytes());
         payload.extend_from_slice(&self.lifetime.to_be_bytes());
         payload.extend_from_slice(self.forth.expose());
@@ -72,7 +126,7 @@ impl Invitation {
             return None;
         }
         Some(Self {
-            id: SessionId(*id),
+            id: *id,
             bound: flags & BOUND != 0,
             fixed_topic: flags & FIXED_TOPIC != 0,
             created_at: u32::from_be_bytes(*created_at),
@@ -93,6 +147,25 @@ impl Invitation {
     }
 }
 
+/// How a session of seed mode is to be.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct InviteOptions {
+    /// Whether the keys are bound to both identities, as they should be: the invitation then carries
+    /// no text, and the text follows as the first message. Without it the set-up is the paper's to
+    /// the letter: the text is in the invitation, signed, provable to others, and can be passed on.
+    pub bind: bool,
+    /// Whether all messages come under one topic, for peers that can do no better. It links them.
+    pub fixed_topic: bool,
+    /// When the session ends, from 60 seconds to 30 days from now.
+    pub lifetime: Duration,
+}
+
+impl Default for InviteOptions {
+    fn default() -> Self {
+        Self { bind: true, fixed_topic: false, lifetime: Duration::from_secs(2_592_000) }
+    }
+}
+
 const MAGIC: &[u8] = b"WSS1";
 const VERSION: u8 = 1;
 const BOUND: u8 = 1;
@@ -102,5 +175,5 @@ const FIXED: usize = 96;
 /// The longest text of an invitation that carries one, in bytes.
 pub(in crate::session) const MAX_TEXT: usize = 16_000;
 /// The shortest and the longest life of a session, in seconds.
-pub(in crate::session) const MIN_LIFETIME: u32 = 60;
-pub(in crate::session) const MAX_LIFETIME: u32 = 2_592_000;
+const MIN_LIFETIME: u32 = 60;
+const MAX_LIFETIME: u32 = 2_592_000;

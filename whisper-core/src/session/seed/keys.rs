@@ -1,5 +1,6 @@
 //! The keys of a session, and the topics that follow from them.
 
+use super::invitation::Invitation;
 use crate::crypto::Secret;
 use crate::crypto::kdf::hkdf_sha256;
 use crate::crypto::kdf::hmac_sha256;
@@ -11,8 +12,6 @@ use crate::identity::SymmetricKey;
 use crate::topic::Topic;
 
 use crate::session::contract::Role;
-use crate::session::contract::SessionId;
-use super::invitation::Invitation;
 
 /// The keys of both directions, from our side.
 #[derive(Debug)]
@@ -52,6 +51,8 @@ impl PartialEq for Keys {
 #[derive(Debug)]
 pub(in crate::session) struct Direction {
     pub(in crate::session) key: SymmetricKey,
+    /// What the key and the topics are made of.
+    pub(super) secret: Secret<32>,
     topics: Topics,
 }
 
@@ -69,18 +70,27 @@ impl Direction {
         way: u8,
     ) -> Result<Self, InvalidKey> {
         let id = &invitation.id;
-        let Some(shared) = shared else { return Self::new(id, key, invitation.fixed_topic) };
-        let material: [&[u8]; 2] = [key.expose(), shared.expose()];
-        let key = hkdf_sha256(&id.0, &material, &[b"WSS1/key", &[way]]);
-        Self::new(id, &key, invitation.fixed_topic)
+        let secret = match shared {
+            Some(shared) => {
+                let material: [&[u8]; 2] = [key.expose(), shared.expose()];
+                hkdf_sha256(id, &material, &[b"WSS1/key", &[way]])
+            }
+            None => Secret::fill_with(|own| *own = *key.expose()),
+        };
+        Self::new(id, secret, invitation.fixed_topic)
     }
 
-    fn new(id: &SessionId, key: &Secret<32>, fixed_topic: bool) -> Result<Self, InvalidKey> {
+    /// The direction whose secret was stored.
+    pub(super) fn restore(id: &[u8; 16], secret: &[u8], fixed_topic: bool) -> Option<Self> {
+        Self::new(id, Secret::from_slice(secret)?, fixed_topic).ok()
+    }
+
+    fn new(id: &[u8; 16], secret: Secret<32>, fixed_topic: bool) -> Result<Self, InvalidKey> {
         let topics = match fixed_topic {
-            true => Topics::Fixed(topic(&sha256(&[b"WSS1/fixed", id.as_bytes()].concat()))),
-            false => Topics::Changing(hkdf_sha256(&id.0, &[key.expose()], &[b"WSS1/topickey"])),
+            true => Topics::Fixed(topic(&sha256(&[b"WSS1/fixed", &id[..]].concat()))),
+            false => Topics::Changing(hkdf_sha256(id, &[secret.expose()], &[b"WSS1/topickey"])),
         };
-        Ok(Self { key: SymmetricKey::from_secret(key)?, topics })
+        Ok(Self { key: SymmetricKey::from_secret(&secret)?, secret, topics })
     }
 
     /// The topic of the message `index` of hour `epoch`.
@@ -125,7 +135,7 @@ mod tests {
 
     fn invitation(bound: bool, fixed_topic: bool) -> Invitation {
         Invitation {
-            id: SessionId(core::array::from_fn(|n| n as u8)),
+            id: core::array::from_fn(|n| n as u8),
             bound,
             fixed_topic,
             created_at: 1_750_000_000,

@@ -1,7 +1,7 @@
 //! How much there may be of everything, and how long.
 
 use super::super::engine::MAX_SESSIONS;
-use super::super::seed::invitation::Invitation;
+use super::super::seed::Invitation;
 use super::*;
 use crate::crypto::Secret;
 use crate::message;
@@ -15,7 +15,7 @@ fn strict(number: u32, created_at: u64, from: &Identity, to: &Party) -> Message 
     let mut id = [0; 16];
     id[..4].copy_from_slice(&number.to_be_bytes());
     let invitation = Invitation {
-        id: SessionId(id),
+        id,
         bound: false,
         fixed_topic: true,
         created_at: created_at as u32,
@@ -86,9 +86,10 @@ fn an_invitation_is_remembered_as_long_as_it_could_come_again() {
     let [invitation, _] = alice.invite(NOW, bob.key(), "hello");
     bob.hear(NOW, &invitation);
     bob.tick(after(30 * DAY - 1));
-    assert_eq!(bob.sessions.seen.len(), 1);
+    assert_eq!(bob.sessions.account.seen.over(after(30 * DAY)).count(), 1);
+    bob.sessions.forget_at = NOW;
     bob.tick(after(30 * DAY));
-    assert!(bob.sessions.seen.is_empty());
+    assert_eq!(bob.sessions.account.seen.over(after(30 * DAY)).count(), 0);
     let again = bob.take_invitation(after(30 * DAY), &invitation);
     assert_eq!(again, Err(InvitationError::OutOfTime));
 }
@@ -124,19 +125,22 @@ fn strangers_get_ten_invitations_a_minute_and_contacts_twenty_a_second() {
     let mut taken = 0;
     for number in 0..15 {
         let message = strict(number.into(), NOW.as_secs(), &stranger(number + 10), &bob);
-        taken += usize::from(bob.sessions.receive(NOW, &message).is_ok());
+        taken += usize::from(bob.receives(NOW, &message));
     }
     assert_eq!(taken, 10);
     let message = strict(99, NOW.as_secs(), &stranger(99), &bob);
-    assert_eq!(bob.sessions.receive(after(5), &message), Err(InvitationError::TooMany));
-    assert!(bob.sessions.receive(after(6), &message).is_ok());
+    assert_eq!(
+        bob.sessions.receive(after(5), &message, Rating::ZERO),
+        Err(InvitationError::TooMany)
+    );
+    assert!(bob.receives(after(6), &message));
 
     let mut taken = 0;
     for number in 100..130 {
         let friend = stranger(number);
         bob.befriend(friend.public_key());
         let message = strict(number.into(), NOW.as_secs(), &friend, &bob);
-        taken += usize::from(bob.sessions.receive(after(600), &message).is_ok());
+        taken += usize::from(bob.receives(after(600), &message));
     }
     assert_eq!(taken, 20);
 }
@@ -148,30 +152,13 @@ fn strangers_who_are_too_many_do_not_shut_out_contacts() {
     let mut taken = 0;
     for number in 0..40 {
         let message = strict(number.into(), NOW.as_secs(), &stranger(number + 10), &bob);
-        taken += usize::from(bob.sessions.receive(NOW, &message).is_ok());
+        taken += usize::from(bob.receives(NOW, &message));
     }
     assert_eq!(taken, 10);
     let friend = stranger(99);
     bob.befriend(friend.public_key());
     let message = strict(99, NOW.as_secs(), &friend, &bob);
-    assert!(bob.sessions.receive(NOW, &message).is_ok());
-}
-
-#[test]
-fn at_most_256_sessions_wait_for_the_user() {
-    let mut bob = Party::new(2);
-    let stranger = Identity::generate(&mut ChaCha20Rng::from_seed([50; 32]));
-    let template = strict(0, NOW.as_secs(), &stranger, &bob);
-    let step = bob.sessions.receive(NOW, &template).unwrap();
-    bob.run(NOW, step);
-    let session = bob.sessions.live.values().next().unwrap().clone();
-    for number in 1..256_u32 {
-        let mut session = session.clone();
-        session.facts.id.0[..4].copy_from_slice(&number.to_be_bytes());
-        bob.sessions.live.insert(session.facts.id, session);
-    }
-    let message = strict(1_000, NOW.as_secs(), &stranger, &bob);
-    assert_eq!(bob.sessions.receive(after(60), &message), Err(InvitationError::TooMany));
+    assert!(bob.sessions.receive(NOW, &message, Rating::ZERO).is_ok());
 }
 
 #[test]
@@ -186,26 +173,6 @@ fn there_are_at_most_10000_sessions() {
     let options = InviteOptions::default();
     let invited = alice.sessions.invite(NOW, bob.key(), options, None, &mut alice.rng);
     assert_eq!(invited, Err(SessionError::TooMany { max: MAX_SESSIONS }));
-}
-
-#[test]
-fn what_a_stranger_says_is_withheld_up_to_64_kib_and_the_rest_is_looked_back_for() {
-    let [mut alice, mut bob] = [1, 2].map(Party::new);
-    for envelope in alice.invite(NOW, bob.key(), "hello") {
-        bob.hear(NOW, &envelope);
-    }
-    let long = "x".repeat(60_000);
-    let first = alice.say(NOW, bob.key(), &long);
-    let second = alice.say(NOW, bob.key(), &long);
-    assert_eq!(bob.open(NOW, &first), Ok(vec![]));
-    let before = bob.sessions.live.clone();
-    assert_eq!(bob.open(NOW, &second), Err(OpenError::Withheld));
-    assert_eq!(bob.sessions.live, before);
-    let step = bob.sessions.accept(NOW, &alice.key(), &mut bob.rng).unwrap();
-    let outputs = bob.sessions.stored_at_once(NOW, step);
-    let Some(SessionOutput::LookBack(topics)) = outputs.last() else { panic!("{outputs:?}") };
-    assert!(topics.contains(&second.topic()));
-    assert_eq!(texts(&bob.open(NOW, &second).unwrap()), [long]);
 }
 
 #[test]

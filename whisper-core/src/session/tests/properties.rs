@@ -83,6 +83,15 @@ impl World {
         self.sent.extend(sent.into_iter().map(|sent| (1 - who, sent)));
     }
 
+    /// A restart makes the same sessions, and goes on with them.
+    fn restart(&mut self) {
+        for party in &mut self.parties {
+            let restored = party.restored(self.now);
+            assert_eq!(restored, party.sessions);
+            party.sessions = restored;
+        }
+    }
+
     fn deliver(&mut self, at: usize) {
         let (to, envelope) = &self.sent[at];
         let told = self.parties[*to].hear(self.now, envelope);
@@ -163,5 +172,21 @@ proptest! {
         let ttl = Duration::from_secs(600);
         let draft = crate::envelope::Draft::new(NOW, ttl, envelope.topic(), data).unwrap();
         prop_assert!(bob.open(NOW, &draft.seal(0)).is_err());
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(12))]
+
+    #[test]
+    fn after_a_restart_at_every_step_all_goes_on_as_it_was(acts in acts()) {
+        let mut world = World::new();
+        for act in &acts {
+            world.act(act);
+            world.restart();
+        }
+        let count: usize = world.heard.iter().map(Vec::len).sum();
+        let all: alloc::collections::BTreeSet<_> = world.heard.iter().flatten().collect();
+        prop_assert_eq!(all.len(), count, "shown twice");
     }
 }

@@ -6,8 +6,8 @@ use core::convert::Infallible;
 use chacha20::rand_core::TryCryptoRng;
 use chacha20::rand_core::TryRng;
 
-use super::super::seed::body::Content;
-use super::super::seed::invitation::Invitation;
+use super::super::channel::Content;
+use super::super::seed::Invitation;
 use super::*;
 use crate::crypto::Secret;
 use crate::crypto::ecies;
@@ -17,6 +17,14 @@ use crate::message::Kind;
 use crate::message::Padding;
 use crate::message::Recipient;
 use crate::topic::Topic;
+
+/// The payload of a first message at `NOW`.
+fn laid_out(text: &[u8]) -> Vec<u8> {
+    let numbers = [1_750_000_000_u32, 1, text.len() as u32].map(u32::to_be_bytes);
+    let mut payload = [&[0][..], numbers.as_flattened(), text].concat();
+    payload.resize(1_024 - 3, 0);
+    payload
+}
 
 /// The same data in another envelope, as anybody can make it.
 fn rewrapped(envelope: &Envelope, now: Timestamp) -> Envelope {
@@ -43,7 +51,7 @@ fn f6_c11_what_is_passed_on_stays_invisible_and_opens_nothing() {
     // Neither Alice's message nor anything that Bob can make opens with the keys Carol derived.
     let session = bob.sessions.live.values_mut().next().unwrap();
     let content = Content::App(b"forged".into());
-    let forged = session.seal(NOW, SessionTtl::default(), &content, &mut bob.rng).unwrap();
+    let (forged, _) = session.seal(NOW, SessionTtl::default(), &content, &mut bob.rng).unwrap();
     let forged = forged.draft(NOW).unwrap().seal(0);
     for envelope in [&first, &forged] {
         assert_eq!(carol.open(NOW, envelope), Err(OpenError::NotOurs));
@@ -126,7 +134,7 @@ fn c12_ones_own_message_comes_back_as_nobodys() {
 
 fn good() -> Invitation {
     Invitation {
-        id: SessionId([7; 16]),
+        id: [7; 16],
         bound: true,
         fixed_topic: false,
         created_at: 1_750_000_000,
@@ -178,19 +186,19 @@ fn every_rule_for_an_invitation_refuses_what_breaks_it_and_nothing_changes() {
             payload.push(0xff);
         }
         let message = signed(&payload, Some(&alice.identity), &bob);
-        assert_eq!(bob.sessions.receive(NOW, &message), Err(error), "{what}");
+        assert_eq!(bob.sessions.receive(NOW, &message, Rating::ZERO), Err(error), "{what}");
     }
     for length in 0..payload.len() {
         let message = signed(&payload[..length], Some(&alice.identity), &bob);
-        assert!(bob.sessions.receive(NOW, &message).is_err(), "cut at {length}");
+        assert!(bob.sessions.receive(NOW, &message, Rating::ZERO).is_err(), "cut at {length}");
     }
     for signer in [None, Some(&*bob.identity.clone())] {
         let message = signed(&payload, signer, &bob);
-        assert_eq!(bob.sessions.receive(NOW, &message), Err(Signer));
+        assert_eq!(bob.sessions.receive(NOW, &message, Rating::ZERO), Err(Signer));
     }
     assert!(bob.sessions == fresh.sessions);
     let message = signed(&payload, Some(&alice.identity), &bob);
-    assert!(bob.sessions.receive(NOW, &message).is_ok());
+    assert!(bob.sessions.receive(NOW, &message, Rating::ZERO).is_ok());
 }
 
 #[test]
@@ -199,7 +207,7 @@ fn the_longest_strict_text_is_16000_bytes() {
     for (length, fits) in [(16_000, true), (16_001, false)] {
         let invitation = Invitation { bound: false, text: "x".repeat(length), ..good() };
         let message = signed(&invitation.encode(), Some(&alice.identity), &bob);
-        assert_eq!(bob.sessions.receive(NOW, &message).is_ok(), fits);
+        assert_eq!(bob.sessions.receive(NOW, &message, Rating::ZERO).is_ok(), fits);
         let options = InviteOptions { bind: false, ..InviteOptions::default() };
         let text = "x".repeat(length);
         let mut dora = Party::new(4);
@@ -212,15 +220,15 @@ fn the_longest_strict_text_is_16000_bytes() {
 fn what_makes_no_sense_is_dropped_once_and_the_session_lives() {
     let [mut alice, mut bob] = talking();
     let session = alice.sessions.live.values_mut().next().unwrap();
-    let template = Content::App(b"x".into()).encode(1_750_000_000, 1).unwrap();
+    let template = laid_out(b"x");
     let broken: [(usize, u8); 5] = [(0, 4), (0, 2), (9, 1), (14, 1), (1, 0)];
     for (number, (at, byte)) in (1..).zip(broken) {
         let mut payload = template.clone();
         payload[at] = byte;
         payload[5..9].copy_from_slice(&u32::to_be_bytes(number));
-        let key = Recipient::Symmetric(&session.keys.sending.key);
+        let key = Recipient::Symmetric(&keys(session).sending.key);
         let data = message::encrypt(&payload, Padding::Absent, None, key, &mut alice.rng).unwrap();
-        let topic = session.keys.sending.topic(1_750_000_000 / 3_600, number);
+        let topic = keys(session).sending.topic(1_750_000_000 / 3_600, number);
         let envelope = Draft::new(NOW, Duration::from_secs(600), topic, data).unwrap().seal(0);
         assert_eq!(names(&bob.open(NOW, &envelope).unwrap()), ["malformed"], "{number}");
         assert_eq!(bob.open(NOW, &envelope), Err(OpenError::Duplicate));
@@ -233,8 +241,8 @@ fn what_makes_no_sense_is_dropped_once_and_the_session_lives() {
 fn a_signed_or_padded_message_is_no_session_message() {
     let [mut alice, mut bob] = talking();
     let session = alice.sessions.live.values().next().unwrap();
-    let key = Recipient::Symmetric(&session.keys.sending.key);
-    let topic = session.keys.sending.topic(1_750_000_000 / 3_600, 1);
+    let key = Recipient::Symmetric(&keys(session).sending.key);
+    let topic = keys(session).sending.topic(1_750_000_000 / 3_600, 1);
     let signer = Some(&*alice.identity);
     for (payload, padding, signer) in [
         (vec![0; 1_024 - 3 - 65], Padding::Absent, signer),
@@ -300,7 +308,7 @@ fn what_was_not_stored_was_not_done() {
     let [mut alice, bob] = talking();
     let before = alice.sessions.live.clone();
     let step = alice.sessions.send(NOW, &bob.key(), b"lost", &mut alice.rng).unwrap();
-    let [SessionOutput::Persist(record)] = step[..] else { panic!("{step:?}") };
+    let [SessionOutput::Persist(record)] = &step[..] else { panic!("{step:?}") };
     assert_eq!(alice.sessions.live, before);
     let next = alice.sessions.send(NOW, &bob.key(), b"too soon", &mut alice.rng);
     assert_eq!(next, Err(SessionError::Busy));

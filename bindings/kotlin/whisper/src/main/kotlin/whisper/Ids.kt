@@ -38,9 +38,15 @@ value class Topic(val hex: String) {
     override fun toString(): String = hex
 }
 
-/** The name of a session between two identities: 32 hex digits. */
+/** The name of a session between two identities: 64 hex digits. */
 @JvmInline
 value class SessionId(val hex: String) {
+    override fun toString(): String = hex
+}
+
+/** The name of a message in its session and direction: 16 hex digits. */
+@JvmInline
+value class MessageName(val hex: String) {
     override fun toString(): String = hex
 }
 

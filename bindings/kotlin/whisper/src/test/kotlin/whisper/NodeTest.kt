@@ -53,7 +53,7 @@ class NodeTest {
             assertEquals("hello yourself", alice.events().await<ConversationEvent.Received>().text)
             val sent = alice.send(bob.publicKey(), "bye")
             assertEquals(invitation.session(), sent.session())
-            val last = bob.events().await<ConversationEvent.Received> { it.sequence == sent.sequence() }
+            val last = bob.events().await<ConversationEvent.Received> { it.name == sent.message() }
             assertEquals("bye", last.text)
 
             alice.hangUp(bob.publicKey())

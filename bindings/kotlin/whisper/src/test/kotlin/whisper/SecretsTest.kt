@@ -60,7 +60,7 @@ class SecretsTest {
             message, EnvelopeHash("00".repeat(32)), Topic("00000000"), Instant.EPOCH, Duration.ZERO, 1.0,
         )
         val said = ConversationEvent.Received(
-            SessionId("00".repeat(16)), somebody, 1u, Instant.EPOCH, payload,
+            SessionId("00".repeat(32)), somebody, MessageName("00".repeat(8)), 1u, 0u, Instant.EPOCH, payload,
         )
         val talk = Output.Talk(said)
         val holders = listOf(
@@ -89,7 +89,7 @@ class SecretsTest {
         assertEquals(message.hashCode(), Message(payload.clone(), ByteArray(3), null).hashCode())
         assertNotEquals(message, Message(payload, ByteArray(4), null))
         val event = ConversationEvent.Received(
-            SessionId("00".repeat(16)), somebody, 1u, Instant.EPOCH, payload,
+            SessionId("00".repeat(32)), somebody, MessageName("00".repeat(8)), 1u, 0u, Instant.EPOCH, payload,
         )
         assertEquals(event, event.copy(payload = payload.clone()))
         assertNotEquals(event, event.copy(payload = ByteArray(16)))

@@ -145,10 +145,12 @@ internal class Terminal(private val name: String, private val talks: Conversatio
                 peer = event.peer
             }
             is ConversationEvent.Received -> println("${short(event.peer)}: ${printable(event.text)}")
-            is ConversationEvent.Acknowledged -> println("* ${event.sequences.size} messages were read")
+            is ConversationEvent.Acknowledged -> println("* ${event.names.size} messages were read")
             is ConversationEvent.Replaced ->
                 println("* the other side has begun anew: if that surprises you, ask why")
             is ConversationEvent.Nonsense -> println("* something came that makes no sense")
+            is ConversationEvent.ClockSetBack ->
+                println("* the clock was set back: send again what was not read")
             is ConversationEvent.Gap -> println("* up to ${event.missed} messages were missed")
             // Others come and go, and a session that a newer one has replaced is no loss.
             is ConversationEvent.Over -> if (event.peer == peer && event.why != Ended.DISPLACED) {
