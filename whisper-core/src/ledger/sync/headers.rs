@@ -63,34 +63,34 @@ const REST: Duration = Duration::from_secs(600);
 /// Asks a peer for headers that we do not have.
 pub(super) fn ask(links: &mut Links, chain: &impl Follow, peer: PeerId) {
     // A scan that waits for nothing was given up.
-    if let Some(own) = links.get_mut(peer).filter(|own| own.asked.is_none()) {
-        own.scan = None;
+    if let Some(own) = links.get_mut(peer).filter(|own| own.headers.asked.is_none()) {
+        own.headers.scan = None;
     }
     request(links, peer, chain.headers().locator());
 }
 
 fn request(links: &mut Links, peer: PeerId, locator: Vec<BlockId>) {
     let now = links.now();
-    let Some(own) = links.get_mut(peer).filter(|own| own.rests <= now) else { return };
-    if own.asked.is_some() {
-        own.again = true;
+    let Some(own) = links.get_mut(peer).filter(|own| own.headers.rests <= now) else { return };
+    if own.headers.asked.is_some() {
+        own.headers.again = true;
         return;
     }
     // Answers come in order: behind the blocks that it is asked for.
     let behind = own.blocks.values().copied().fold(now, Ord::max);
-    own.asked = Some(behind.saturating_add(PATIENCE));
+    own.headers.asked = Some(behind.saturating_add(PATIENCE));
     links.send(peer, Message::GetHeaders { locator, stop: BlockId::NONE });
 }
 
 /// Takes headers that a peer was asked for, if only lately.
 pub(super) fn take<C: Follow>(links: &mut Links, chain: &mut C, peer: PeerId, headers: &[Header]) {
     let Some(own) = links.get_mut(peer) else { return };
-    if own.asked.take().is_none() && !core::mem::take(&mut own.late_headers) {
+    if own.headers.asked.take().is_none() && !core::mem::take(&mut own.headers.late) {
         links.strike(peer, Violation::Unsolicited);
         return;
     }
-    let again = core::mem::take(&mut own.again);
-    let scan = own.scan.take();
+    let again = core::mem::take(&mut own.headers.again);
+    let scan = own.headers.scan.take();
     let is_full = headers.len() >= HEADERS_MAX;
     if let Some(scan) = scan {
         go_on(links, chain, peer, scan, headers);
@@ -165,7 +165,7 @@ fn blame(links: &mut Links, peer: PeerId, error: HeaderError) {
         // A clock may be wrong, ours too.
         (HeaderError::TooNew { until }, _) => {
             if let Some(own) = links.get_mut(peer) {
-                own.retry = Some(until);
+                own.headers.retry = Some(until);
             }
         }
         (_, Fault::Orphan) => links.strike(peer, Violation::Unconnected),
@@ -195,9 +195,9 @@ fn go_on<C: Follow>(
     let Some(own) = links.get_mut(peer) else { return };
     if headers.len() >= HEADERS_MAX {
         let newest = scan.tip();
-        own.scan = Some(scan);
+        own.headers.scan = Some(scan);
         request(links, peer, [newest].into());
     } else {
-        own.rests = now.saturating_add(REST);
+        own.headers.rests = now.saturating_add(REST);
     }
 }

@@ -107,7 +107,7 @@ impl LightNode {
     /// Whether a peer was asked for headers and may still give some: until then the newest block that
     /// is known may be an old one.
     pub fn awaits_headers(&self) -> bool {
-        self.links.iter().any(|(_, peer)| peer.asked.is_some())
+        self.links.iter().any(|(_, peer)| peer.headers.asked.is_some())
     }
 
     fn advance(&mut self, now: Timestamp) {

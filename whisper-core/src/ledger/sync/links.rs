@@ -113,10 +113,9 @@ impl Links {
     /// Peers whose headers were too new until now, or did not come.
     pub(super) fn take_retries(&mut self) -> Vec<PeerId> {
         let now = self.now;
-        let due = self
-            .peers
-            .iter_mut()
-            .filter_map(|(id, peer)| peer.retry.take_if(|until| *until <= now).map(|_| *id));
+        let due = self.peers.iter_mut().filter_map(|(id, peer)| {
+            peer.headers.retry.take_if(|until| *until <= now).map(|_| *id)
+        });
         due.collect()
     }
 
@@ -316,9 +315,9 @@ impl Links {
             }
             let (late_blocks, late_txs) = peer.give_up(now);
             let mut late = late_blocks || late_txs;
-            if is_due(peer.asked) {
-                (peer.asked, peer.late_headers) = (None, true);
-                peer.retry = Some(now.saturating_add(PATIENCE));
+            if is_due(peer.headers.asked) {
+                (peer.headers.asked, peer.headers.late) = (None, true);
+                peer.headers.retry = Some(now.saturating_add(PATIENCE));
                 late = true;
             }
             self.retry_txs |= late_txs;

@@ -46,15 +46,7 @@ pub(super) struct Peer {
     /// The work of the best chain that it has shown; nothing before its status.
     pub(super) work: Option<ChainWork>,
     pub(super) height: u32,
-    /// Until when headers must have come, if it was asked for some.
-    pub(super) asked: Option<Timestamp>,
-    /// Whether headers were given up lately: should they come, the peer is not to blame.
-    pub(super) late_headers: bool,
-    /// Whether to ask again when they have come.
-    pub(super) again: bool,
-    /// Not to be asked for headers before then: its branch had less work.
-    pub(super) rests: Timestamp,
-    pub(super) scan: Option<Scan<Keccak256>>,
+    pub(super) headers: HeaderRequests,
     /// Blocks that it was asked for, and until when each must have come.
     pub(super) blocks: BTreeMap<BlockId, Timestamp>,
     /// Transactions that it was asked for, and until when each must have come.
@@ -63,8 +55,6 @@ pub(super) struct Peer {
     late: BTreeSet<[u8; 32]>,
     /// Transactions that it has and was not asked for yet.
     pub(super) offered: BTreeSet<TxId>,
-    /// When to ask for headers again that were too new, or did not come.
-    pub(super) retry: Option<Timestamp>,
     /// Blocks that it says it does not have, as long as its chain does not grow.
     pub(super) lacks: BTreeSet<BlockId>,
     pub(super) strikes: u8,
@@ -72,21 +62,33 @@ pub(super) struct Peer {
     pub(super) out: Outbox,
 }
 
+/// What a peer was asked for of its headers.
+#[derive(Debug, Default)]
+pub(super) struct HeaderRequests {
+    /// Until when headers must have come, if it was asked for some.
+    pub(super) asked: Option<Timestamp>,
+    /// Whether headers were given up lately: should they come, the peer is not to blame.
+    pub(super) late: bool,
+    /// Whether to ask again when they have come.
+    pub(super) again: bool,
+    /// When to ask again for headers that were too new, or did not come.
+    pub(super) retry: Option<Timestamp>,
+    /// Not to be asked before then: its branch had less work.
+    pub(super) rests: Timestamp,
+    /// A deep branch that goes by.
+    pub(super) scan: Option<Scan<Keccak256>>,
+}
+
 impl Peer {
     pub(super) fn new(now: Timestamp) -> Self {
         Self {
             work: None,
             height: 0,
-            asked: None,
-            late_headers: false,
-            again: false,
-            rests: Timestamp::default(),
-            scan: None,
+            headers: HeaderRequests::default(),
             blocks: BTreeMap::new(),
             txs: BTreeMap::new(),
             late: BTreeSet::new(),
             offered: BTreeSet::new(),
-            retry: None,
             lacks: BTreeSet::new(),
             strikes: 0,
             allowance: Allowance::new(REQUESTS, now),
@@ -143,17 +145,20 @@ impl Peer {
     /// The next moment at which something is overdue.
     pub(super) fn deadline(&self) -> Option<Timestamp> {
         let bodies = self.blocks.values().chain(self.txs.values()).copied();
-        let others = [self.asked, self.retry, self.out.deadline(), self.out.next_answer()];
+        let others =
+            [self.headers.asked, self.headers.retry, self.out.deadline(), self.out.next_answer()];
         bodies.chain(others.into_iter().flatten()).min()
     }
 
     /// Moves all moments back, after the clock was set back by as much.
     pub(super) fn shift_back(&mut self, by: Duration) {
         let bodies = self.blocks.values_mut().chain(self.txs.values_mut());
+        let HeaderRequests { asked, retry, rests, .. } = &mut self.headers;
+        let headers = asked.as_mut().into_iter().chain(retry.as_mut());
         let Outbox { proofs, bytes, progress, .. } = &mut self.out;
         let budgets = [&mut self.allowance.since, &mut proofs.since, &mut bytes.since];
-        let own = [&mut self.rests, progress].into_iter().chain(budgets);
-        let all = bodies.chain(own).chain(self.asked.as_mut()).chain(self.retry.as_mut());
+        let own = [rests, progress].into_iter().chain(budgets);
+        let all = bodies.chain(own).chain(headers);
         all.for_each(|at| *at = at.saturating_sub(by));
     }
 }
