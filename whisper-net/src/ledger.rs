@@ -3,7 +3,7 @@
 //! ```text
 //!   application ── Ledger ── submit, look up, prove, audit, mine
 //!                     │
-//!   driver ⇄ news, wishes ⇄ engine: whisper_core::ledger::sync::LedgerNode
+//!   driver ⇄ events, commands ⇄ engine: whisper_core::ledger::sync::LedgerNode
 //!                     │        │
 //!                   store    miners        a file; threads
 //! ```
@@ -51,32 +51,32 @@
 //! # }
 //! ```
 
+mod commands;
 mod config;
-mod effort;
 mod engine;
 mod events;
 mod fault;
 mod handle;
 mod light;
 mod miner;
+mod null_responder;
+mod open;
 mod queue;
-mod stand_in;
+mod signing;
 mod store;
 mod task;
-mod wishes;
 
 pub use config::LedgerConfig;
-pub use config::OpenChain;
-pub use config::open;
 pub use events::Change;
 pub use events::LedgerEvent;
+pub use fault::Damage;
+pub use fault::LedgerEnded;
 pub use fault::OpenError;
 pub use fault::StoreError;
 pub use handle::AuditFailure;
 pub use handle::Ledger;
 pub use handle::LookUp;
 pub use handle::Overview;
-pub use handle::SignError;
 pub use handle::SubmitError;
 pub use light::LightConfig;
 pub use light::LightError;
@@ -86,6 +86,10 @@ pub use light::QuestionError;
 pub use miner::Mining;
 pub use miner::MiningEnded;
 pub use miner::Progress;
+pub use open::OpenChain;
+pub use open::open;
+pub use signing::SignError;
+pub use signing::Signing;
 
 use crate::transport::Protocol;
 

@@ -22,14 +22,15 @@ use whisper_core::ledger::sync::Output;
 use whisper_core::ledger::verify_all;
 use whisper_core::time::Timestamp;
 
+use super::commands::PeerCommands;
 use super::events::Change;
 use super::events::Greetings;
 use super::events::LedgerEvent;
-use super::fault::StoreError;
-use super::miner::Foreman;
+use super::fault::Failure;
+use super::miner::MinerPool;
+use super::miner::Mining;
 use super::store::Store;
 use super::task::Steps;
-use super::wishes::Wishes;
 use crate::clock::Clock;
 use crate::handler::PeerCommand;
 use crate::stream::Audience;
@@ -39,12 +40,12 @@ pub(super) struct Engine {
     node: LedgerNode<Store>,
     clock: Clock,
     threads: NonZeroUsize,
-    pub(super) foreman: Foreman,
+    miners: MinerPool,
     audience: Audience<LedgerEvent>,
     greetings: Greetings,
-    wishes: Wishes,
-    /// Set when the storage has failed: the ledger in memory is ahead of it, and must end.
-    failure: Option<StoreError>,
+    commands: PeerCommands,
+    /// Noted when the storage has failed: the ledger in memory is ahead of it, and must end.
+    failure: Failure,
 }
 
 impl Engine {
@@ -52,17 +53,18 @@ impl Engine {
         node: LedgerNode<Store>,
         clock: Clock,
         threads: NonZeroUsize,
-        foreman: Foreman,
+        miners: MinerPool,
+        failure: Failure,
     ) -> Self {
         Self {
             node,
             clock,
             threads,
-            foreman,
+            miners,
             audience: Audience::new(),
             greetings: Greetings::default(),
-            wishes: Wishes::new(),
-            failure: None,
+            commands: PeerCommands::new(),
+            failure,
         }
     }
 
@@ -80,12 +82,22 @@ impl Engine {
         match self.node.mined(now, block).map(Iterator::collect::<Vec<Output>>) {
             Ok(outputs) => {
                 self.carry_out(now, outputs);
-                if self.failure.is_none() && self.node.ledger().is_on_chain(&id) {
-                    self.foreman.found(id);
+                if !self.failure.is_noted() && self.node.ledger().is_on_chain(&id) {
+                    self.miners.found(id);
                 }
             }
             Err(error) => tracing::warn!(%error, "a mined block is not taken"),
         }
+    }
+
+    /// Asks for one block.
+    pub(super) fn mine(&mut self) -> Mining {
+        Mining::new(self.miners.request(), self.failure.clone())
+    }
+
+    /// Mines without end, or no more.
+    pub(super) const fn keep_mining(&mut self, on: bool) {
+        self.miners.keep(on);
     }
 
     /// Adds a listener, who is told first of the peers that have greeted.
@@ -119,10 +131,10 @@ impl Engine {
 
     fn carry_out(&mut self, now: Timestamp, outputs: Vec<Output>) {
         for output in outputs {
-            if let Some(event) = self.wishes.note(now, output) {
+            if let Some(event) = self.commands.note(now, output) {
                 self.hear(event);
             }
-            if self.failure.is_some() {
+            if self.failure.is_noted() {
                 // What was announced must be stored: nothing more goes out.
                 return;
             }
@@ -150,8 +162,8 @@ impl Engine {
     fn store_and_tell(&mut self, update: &ChainUpdate) {
         if let Err(failure) = self.store().write(update) {
             tracing::error!(%failure, "the ledger ends");
-            self.audience.tell_last(&LedgerEvent::Failed(failure.clone()));
-            self.failure = Some(failure);
+            self.failure.note(failure);
+            self.audience.tell_last(&LedgerEvent::Failed(failure));
             return;
         }
         if update.is_change() {
@@ -186,22 +198,22 @@ impl Steps for Engine {
 
     /// What the miners need: to be told of a new tip, and of time that has passed.
     fn tend(&mut self) {
-        self.foreman.tend(self.clock.now(), &self.node);
+        self.miners.tend(self.clock.now(), self.node.ledger(), self.node.mempool());
     }
 
     fn until_next(&self) -> Duration {
         let now = self.clock.now();
         let node = self.node.poll_timeout().map(|due| due.saturating_since(now));
-        let miners = self.foreman.until_next();
+        let miners = self.miners.until_next();
         [node, miners].into_iter().flatten().min().unwrap_or(Duration::MAX)
     }
 
-    fn take_wishes(&mut self) -> Vec<PeerCommand> {
-        self.wishes.take()
+    fn take_commands(&mut self) -> Vec<PeerCommand> {
+        self.commands.take()
     }
 
     fn has_failed(&self) -> bool {
-        self.failure.is_some()
+        self.failure.is_noted()
     }
 }
 

@@ -34,7 +34,7 @@ pub enum LedgerEvent {
     },
     /// A block that was stored once is needed and not to be had.
     Unavailable(BlockId),
-    /// The ledger has ended, since it cannot be stored.
+    /// The ledger has ended, since it cannot be stored. It is the last event, and never missed.
     Failed(StoreError),
 }
 
@@ -53,7 +53,7 @@ pub struct Change {
     pub height: u32,
 }
 
-/// What the peers that are there have said of their chains, for whoever listens later.
+/// What the peers that are there have said of their chains, for those who listen later.
 #[derive(Default)]
 pub(super) struct Greetings(BTreeMap<PeerId, Status>);
 

@@ -18,19 +18,19 @@ use whisper_core::ledger::Params;
 use whisper_core::ledger::Proven;
 use whisper_core::ledger::Tx;
 use whisper_core::ledger::TxDraft;
-use whisper_core::ledger::TxError;
 use whisper_core::ledger::TxId;
 use whisper_core::ledger::TxProof;
 use whisper_core::ledger::TxRating;
 use whisper_core::ledger::sync::PeerInfo;
 
 use super::config::LedgerConfig;
-use super::effort;
 use super::engine::Engine;
 use super::events::LedgerEvent;
+use super::fault::Failure;
+use super::fault::LedgerEnded;
 use super::miner::Mining;
+use super::signing::Signing;
 use crate::actor::Address;
-use crate::actor::Closed;
 use crate::handle::Handle;
 use crate::stream;
 use crate::stream::Stream;
@@ -47,11 +47,17 @@ struct Inner {
     _node: Handle,
     engine: Address<Engine>,
     config: LedgerConfig,
+    failure: Failure,
 }
 
 impl Ledger {
-    pub(super) fn new(node: Handle, engine: Address<Engine>, config: LedgerConfig) -> Self {
-        Self(Arc::new(Inner { _node: node, engine, config }))
+    pub(super) fn new(
+        node: Handle,
+        engine: Address<Engine>,
+        config: LedgerConfig,
+        failure: Failure,
+    ) -> Self {
+        Self(Arc::new(Inner { _node: node, engine, config, failure }))
     }
 
     /// The network's rules and first block.
@@ -59,14 +65,13 @@ impl Ledger {
         &self.0.config.params
     }
 
-    /// Does the work for a transaction and signs it. Dropping the future ends the work.
+    /// Does the work for a transaction and signs it: await what is returned. It tells meanwhile how
+    /// far it is, and ends when it is dropped.
     ///
-    /// # Errors
-    /// [`SignError`] if `author` is not the draft's, or the runtime goes down.
-    pub async fn sign(&self, draft: TxDraft, author: Arc<Identity>) -> Result<Tx, SignError> {
-        let draft = Arc::new(draft);
-        let nonce = effort::find(&draft, self.0.config.threads).await.ok_or(Closed)?;
-        Ok(draft.sign(nonce, &author)?)
+    /// The future gives a [`SignError`](super::SignError) if `author` is not the draft's, or the
+    /// runtime goes down.
+    pub fn sign(&self, draft: TxDraft, author: Arc<Identity>) -> Signing {
+        Signing::new(draft, author, self.0.config.threads)
     }
 
     /// Lets a transaction wait for a block, here and at the peers.
@@ -80,8 +85,8 @@ impl Ledger {
     /// What waits for a block, best rated first.
     ///
     /// # Errors
-    /// [`Closed`] if the ledger has ended.
-    pub async fn pending(&self) -> Result<Vec<(Tx, TxRating)>, Closed> {
+    /// [`LedgerEnded`] if the ledger has ended.
+    pub async fn pending(&self) -> Result<Vec<(Tx, TxRating)>, LedgerEnded> {
         self.ask(|engine| {
             let now = engine.now().as_secs();
             let all = engine.node().mempool().iter();
@@ -91,11 +96,12 @@ impl Ledger {
         .await
     }
 
-    /// The stream of what happens to the ledger from now on. It begins with the peers that are there.
+    /// The stream of what happens to the ledger from now on. It begins with the peers that are there,
+    /// and ends with the ledger.
     ///
     /// # Errors
-    /// [`Closed`] if the ledger has ended.
-    pub async fn events(&self) -> Result<Stream<LedgerEvent>, Closed> {
+    /// [`LedgerEnded`] if the ledger has ended.
+    pub async fn events(&self) -> Result<Stream<LedgerEvent>, LedgerEnded> {
         let (feed, stream) = stream::channel(self.0.config.backlog);
         self.ask(move |engine| engine.listen(feed)).await?;
         Ok(stream)
@@ -104,8 +110,8 @@ impl Ledger {
     /// How far the ledger is.
     ///
     /// # Errors
-    /// [`Closed`] if the ledger has ended.
-    pub async fn overview(&self) -> Result<Overview, Closed> {
+    /// [`LedgerEnded`] if the ledger has ended.
+    pub async fn overview(&self) -> Result<Overview, LedgerEnded> {
         self.ask(|engine| {
             let (ledger, mempool) = (engine.ledger(), engine.node().mempool());
             Overview {
@@ -123,16 +129,16 @@ impl Ledger {
     /// The peers that have a ledger, and how far they are.
     ///
     /// # Errors
-    /// [`Closed`] if the ledger has ended.
-    pub async fn peers(&self) -> Result<Vec<PeerInfo>, Closed> {
+    /// [`LedgerEnded`] if the ledger has ended.
+    pub async fn peers(&self) -> Result<Vec<PeerInfo>, LedgerEnded> {
         self.ask(|engine| engine.node().peers().collect()).await
     }
 
     /// What stands under a name, with a proof from the newest block.
     ///
     /// # Errors
-    /// [`Closed`] if the ledger has ended.
-    pub async fn look_up(&self, name: Name) -> Result<Option<LookUp>, Closed> {
+    /// [`LedgerEnded`] if the ledger has ended.
+    pub async fn look_up(&self, name: Name) -> Result<Option<LookUp>, LedgerEnded> {
         self.ask(move |engine| {
             let (ledger, tip) = (engine.ledger(), engine.ledger().tip());
             let proof = ledger.prove_name(&tip.id, &name, engine.store())?;
@@ -144,8 +150,8 @@ impl Ledger {
     /// Proves that a transaction stands in the chain; nothing if it does not.
     ///
     /// # Errors
-    /// [`Closed`] if the ledger has ended.
-    pub async fn prove(&self, id: TxId) -> Result<Option<TxProof>, Closed> {
+    /// [`LedgerEnded`] if the ledger has ended.
+    pub async fn prove(&self, id: TxId) -> Result<Option<TxProof>, LedgerEnded> {
         self.ask(move |engine| {
             let (height, _) = engine.store().place_of(&id).ok()??;
             let block = engine.ledger().at(height)?;
@@ -157,16 +163,16 @@ impl Ledger {
     /// The header at this height of the chain.
     ///
     /// # Errors
-    /// [`Closed`] if the ledger has ended.
-    pub async fn at(&self, height: u32) -> Result<Option<Entry>, Closed> {
+    /// [`LedgerEnded`] if the ledger has ended.
+    pub async fn at(&self, height: u32) -> Result<Option<Entry>, LedgerEnded> {
         self.ask(move |engine| engine.ledger().at(height)).await
     }
 
     /// A block of the chain or beside it, encoded.
     ///
     /// # Errors
-    /// [`Closed`] if the ledger has ended.
-    pub async fn block(&self, id: BlockId) -> Result<Option<Arc<[u8]>>, Closed> {
+    /// [`LedgerEnded`] if the ledger has ended.
+    pub async fn block(&self, id: BlockId) -> Result<Option<Arc<[u8]>>, LedgerEnded> {
         self.ask(move |engine| engine.block(&id)).await
     }
 
@@ -183,7 +189,7 @@ impl Ledger {
             let audit = self
                 .ask(move |engine| engine.ledger().audit(part, engine.store()))
                 .await
-                .map_err(AuditFailure::Closed)?
+                .map_err(AuditFailure::Ended)?
                 .map_err(AuditFailure::Block)?;
             if audit.blocks == 0 {
                 break;
@@ -199,25 +205,25 @@ impl Ledger {
     /// Asks for one block, with what waits in it. Returns at once: [`Mining`] tells how it goes.
     ///
     /// # Errors
-    /// [`Closed`] if the ledger has ended.
-    pub async fn mine(&self) -> Result<Mining, Closed> {
-        self.ask(|engine| engine.foreman.request()).await
+    /// [`LedgerEnded`] if the ledger has ended.
+    pub async fn mine(&self) -> Result<Mining, LedgerEnded> {
+        self.ask(Engine::mine).await
     }
 
     /// Mines one block after the other, or stops that.
     ///
     /// # Errors
-    /// [`Closed`] if the ledger has ended.
-    pub async fn keep_mining(&self, on: bool) -> Result<(), Closed> {
-        self.ask(move |engine| engine.foreman.keep(on)).await
+    /// [`LedgerEnded`] if the ledger has ended.
+    pub async fn keep_mining(&self, on: bool) -> Result<(), LedgerEnded> {
+        self.ask(move |engine| engine.keep_mining(on)).await
     }
 
     /// Lets the engine do something between two steps, and waits for the answer.
     async fn ask<T: Send + 'static>(
         &self,
         question: impl FnOnce(&mut Engine) -> T + Send + 'static,
-    ) -> Result<T, Closed> {
-        self.0.engine.ask(question).await
+    ) -> Result<T, LedgerEnded> {
+        self.0.engine.ask(question).await.map_err(|_| self.0.failure.ended())
     }
 }
 
@@ -281,19 +287,7 @@ pub enum SubmitError {
     Refused(#[from] MempoolError),
     /// The ledger has ended.
     #[error(transparent)]
-    Closed(#[from] Closed),
-}
-
-/// Why a transaction is not signed.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[non_exhaustive]
-pub enum SignError {
-    /// The author is not the draft's.
-    #[error(transparent)]
-    Tx(#[from] TxError),
-    /// The runtime goes down.
-    #[error(transparent)]
-    Closed(#[from] Closed),
+    Ended(#[from] LedgerEnded),
 }
 
 /// Why an audit has ended early.
@@ -305,7 +299,7 @@ pub enum AuditFailure {
     Block(AuditError),
     /// The ledger has ended.
     #[error(transparent)]
-    Closed(Closed),
+    Ended(LedgerEnded),
 }
 
 /// Blocks between two looks at what else is to be done.

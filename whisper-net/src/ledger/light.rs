@@ -128,9 +128,9 @@ impl LightLedger {
             None => LightClient::new(params.clone()).map_err(LightError::Network)?,
         };
         let (address, commands) = actor::address();
-        let (handler, news) = queue::channel();
+        let (handler, events) = queue::channel();
         let engine = LightEngine::new(LightNode::new(client), clock, anchor);
-        task::start(engine, news, commands, node.driver());
+        task::start(engine, events, commands, node.driver());
         node.ask(move |driver| driver.register(PROTOCOL, handler)).await?;
         let turns = Arc::new(Semaphore::new(LightNode::QUESTIONS_MAX));
         Ok(Self(Arc::new(Inner { _node: node.clone(), engine: address, params, backlog, turns })))

@@ -11,19 +11,24 @@ use std::time::Duration;
 use std::time::Instant;
 
 use tokio::sync::watch;
+use whisper_core::ledger::Block;
 use whisper_core::ledger::BlockId;
 use whisper_core::ledger::BlockMiner;
+use whisper_core::ledger::Ledger;
+use whisper_core::ledger::Mempool;
 use whisper_core::ledger::Template;
 use whisper_core::ledger::TemplateError;
-use whisper_core::ledger::sync::LedgerNode;
+use whisper_core::ledger::Unchecked;
 use whisper_core::time::Timestamp;
 
-use super::engine::Engine;
-use super::store::Store;
-use crate::actor::WeakAddress;
+use super::fault::Failure;
+use super::fault::LedgerEnded;
 
 /// A block that was asked for. Dropping this cancels the request.
-pub struct Mining(watch::Receiver<State>);
+pub struct Mining {
+    state: watch::Receiver<State>,
+    failure: Failure,
+}
 
 /// How far a search is.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -39,7 +44,7 @@ pub struct Progress {
 }
 
 #[derive(Clone, Copy, Debug)]
-enum State {
+pub(super) enum State {
     Searching(Progress),
     Found(BlockId),
     /// Our clock is behind the chain: no block could be valid.
@@ -47,9 +52,13 @@ enum State {
 }
 
 impl Mining {
+    pub(super) const fn new(state: watch::Receiver<State>, failure: Failure) -> Self {
+        Self { state, failure }
+    }
+
     /// How far the search is; nothing once it is over.
     pub fn progress(&self) -> Option<Progress> {
-        match *self.0.borrow() {
+        match *self.state.borrow() {
             State::Searching(progress) => Some(progress),
             _ => None,
         }
@@ -58,7 +67,7 @@ impl Mining {
     /// Waits until the progress has changed, or the search is over. Safe to cancel.
     pub async fn changed(&mut self) {
         // The end shows in what is asked next.
-        let _ = self.0.changed().await;
+        let _ = self.state.changed().await;
     }
 
     /// Waits for a block of ours that stands on the chain. Safe to cancel.
@@ -66,18 +75,18 @@ impl Mining {
     /// # Errors
     /// [`MiningEnded`] if there can be none.
     pub async fn found(&mut self) -> Result<BlockId, MiningEnded> {
-        let over = self.0.wait_for(|state| !matches!(state, State::Searching(_))).await;
-        match *over.map_err(|_| MiningEnded::Closed)? {
+        let over = self.state.wait_for(|state| !matches!(state, State::Searching(_))).await;
+        match *over.map_err(|_| MiningEnded::Ended(self.failure.ended()))? {
             State::Found(id) => Ok(id),
             State::Impossible(why) => Err(MiningEnded::Impossible(why)),
-            State::Searching(_) => Err(MiningEnded::Closed),
+            State::Searching(_) => Err(MiningEnded::Ended(self.failure.ended())),
         }
     }
 }
 
 impl fmt::Debug for Mining {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Mining").field(&*self.0.borrow()).finish()
+        f.debug_tuple("Mining").field(&*self.state.borrow()).finish()
     }
 }
 
@@ -86,23 +95,25 @@ impl fmt::Debug for Mining {
 #[non_exhaustive]
 pub enum MiningEnded {
     /// The ledger has ended.
-    #[error("the ledger has ended")]
-    Closed,
+    #[error(transparent)]
+    Ended(LedgerEnded),
     /// No block could be valid now.
     #[error("no block could be valid now: {0}")]
     Impossible(TemplateError),
 }
 
-/// Gives the miners their work.
-pub(super) struct Foreman {
+/// Where found blocks go.
+pub(super) type Found = Arc<dyn Fn(Block<Unchecked>) + Send + Sync>;
+
+/// The threads that search, and the requests that they search for.
+pub(super) struct MinerPool {
     tag: Vec<u8>,
     threads: NonZeroUsize,
-    /// Where found blocks go.
-    engine: WeakAddress<Engine>,
+    found: Found,
     requests: Vec<Request>,
     /// Whether to mine without end.
     on: bool,
-    shift: Option<Shift>,
+    round: Option<Round>,
 }
 
 struct Request {
@@ -111,7 +122,7 @@ struct Request {
 }
 
 /// Threads that search on top of one block.
-struct Shift {
+struct Round {
     parent: BlockId,
     begun: Timestamp,
     expected: f64,
@@ -121,20 +132,16 @@ struct Shift {
     counted: Instant,
 }
 
-impl Foreman {
-    pub(super) const fn new(
-        tag: Vec<u8>,
-        threads: NonZeroUsize,
-        engine: WeakAddress<Engine>,
-    ) -> Self {
-        Self { tag, threads, engine, requests: Vec::new(), on: false, shift: None }
+impl MinerPool {
+    pub(super) const fn new(tag: Vec<u8>, threads: NonZeroUsize, found: Found) -> Self {
+        Self { tag, threads, found, requests: Vec::new(), on: false, round: None }
     }
 
     /// Takes a request for a block.
-    pub(super) fn request(&mut self) -> Mining {
+    pub(super) fn request(&mut self) -> watch::Receiver<State> {
         let (state, watched) = watch::channel(State::Searching(Progress::default()));
         self.requests.push(Request { state, hashes: 0 });
-        Mining(watched)
+        watched
     }
 
     /// Mines without end, or no more.
@@ -147,26 +154,26 @@ impl Foreman {
         for request in self.requests.drain(..) {
             request.state.send_replace(State::Found(id));
         }
-        self.shift = None;
+        self.round = None;
     }
 
     /// Sees to it that threads search on top of the tip, if anybody wants that.
-    pub(super) fn tend(&mut self, now: Timestamp, node: &LedgerNode<Store>) {
+    pub(super) fn tend(&mut self, now: Timestamp, ledger: &Ledger, mempool: &Mempool) {
         self.requests.retain(|request| !request.state.is_closed());
         if self.requests.is_empty() && !self.on {
-            self.shift = None;
+            self.round = None;
             return;
         }
         self.report();
-        let tip = node.ledger().tip().id;
-        let is_fresh = |shift: &Shift| {
-            let age = now.saturating_since(shift.begun);
-            shift.parent == tip && age < FRESH && shift.begun <= now
+        let tip = ledger.tip().id;
+        let is_fresh = |round: &Round| {
+            let age = now.saturating_since(round.begun);
+            round.parent == tip && age < FRESH && round.begun <= now
         };
-        if !self.shift.as_ref().is_some_and(is_fresh) {
-            self.shift = None;
-            match self.begin(now, node) {
-                Ok(shift) => self.shift = Some(shift),
+        if !self.round.as_ref().is_some_and(is_fresh) {
+            self.round = None;
+            match self.begin(now, ledger, mempool) {
+                Ok(round) => self.round = Some(round),
                 Err(why) => self.give_up(why),
             }
         }
@@ -184,58 +191,67 @@ impl Foreman {
 
     /// Tells those who asked how far it is.
     fn report(&mut self) {
-        let Some(shift) = &mut self.shift else { return };
-        let span = shift.counted.elapsed();
+        let Some(round) = &mut self.round else { return };
+        let span = round.counted.elapsed();
         if span < REPORT {
             return;
         }
-        let hashes = shift.hashes.swap(0, Ordering::Relaxed);
-        shift.counted = Instant::now();
+        let hashes = round.hashes.swap(0, Ordering::Relaxed);
+        round.counted = Instant::now();
         let per_second = hashes as f64 / span.as_secs_f64();
         for request in &mut self.requests {
             request.hashes = request.hashes.saturating_add(hashes);
             let progress =
-                Progress { hashes: request.hashes, per_second, expected: shift.expected };
+                Progress { hashes: request.hashes, per_second, expected: round.expected };
             request.state.send_replace(State::Searching(progress));
         }
     }
 
-    fn begin(&self, now: Timestamp, node: &LedgerNode<Store>) -> Result<Shift, TemplateError> {
-        let txs = node.mempool().select(node.ledger());
+    fn begin(
+        &self,
+        now: Timestamp,
+        ledger: &Ledger,
+        mempool: &Mempool,
+    ) -> Result<Round, TemplateError> {
+        let txs = mempool.select(ledger);
         let stop = Arc::new(AtomicBool::new(false));
         let hashes = Arc::new(AtomicU64::new(0));
         let (mut parent, mut expected) = (BlockId::NONE, 0.0);
         for number in 0..self.threads.get() {
             let tag = [self.tag.as_slice(), &number.to_le_bytes()].concat();
-            let template = Template::new(now, node.ledger(), txs.iter().cloned(), &tag)?;
+            let template = Template::new(now, ledger, txs.iter().cloned(), &tag)?;
             (parent, expected) = (template.parent(), as_number(&template.work().to_bytes()));
-            let (stop, hashes, engine) =
-                (Arc::clone(&stop), Arc::clone(&hashes), self.engine.clone());
-            let search = move || search(template, &stop, &hashes, &engine);
+            let (stop, hashes, found) =
+                (Arc::clone(&stop), Arc::clone(&hashes), Arc::clone(&self.found));
+            let search = move || search(template, &stop, &hashes, &*found);
             if let Err(error) = thread::Builder::new().name("whisper-miner".into()).spawn(search) {
                 tracing::warn!(%error, "a miner cannot begin");
             }
         }
-        Ok(Shift { parent, begun: now, expected, stop, hashes, counted: Instant::now() })
+        Ok(Round { parent, begun: now, expected, stop, hashes, counted: Instant::now() })
     }
 }
 
-impl Drop for Shift {
+impl Drop for Round {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
     }
 }
 
-/// What a thread does until a block is found or the shift is over.
-fn search(template: Template, stop: &AtomicBool, hashes: &AtomicU64, engine: &WeakAddress<Engine>) {
+/// What a thread does until a block is found or the round is over.
+fn search(
+    template: Template,
+    stop: &AtomicBool,
+    hashes: &AtomicU64,
+    found: &dyn Fn(Block<Unchecked>),
+) {
     let mut miner = BlockMiner::new(template);
     while !stop.load(Ordering::Relaxed) {
-        let found = miner.search(CHUNK);
+        let block = miner.search(CHUNK);
         hashes.fetch_add(CHUNK, Ordering::Relaxed);
-        if let Some(block) = found {
+        if let Some(block) = block {
             stop.store(true, Ordering::Relaxed);
-            // If it has ended, nobody wants the block.
-            let _ = engine.tell_blocking(move |engine| engine.mined(block));
+            found(block);
         }
     }
 }

@@ -5,11 +5,13 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
+use redb::Builder;
 use redb::Database;
 use redb::Durability;
 use redb::ReadableDatabase;
 use redb::ReadableTable;
 use redb::ReadableTableMetadata;
+use redb::StorageBackend;
 use redb::Table;
 use redb::TableDefinition;
 use redb::WriteTransaction;
@@ -24,6 +26,7 @@ use whisper_core::ledger::Params;
 use whisper_core::ledger::StoreOp;
 use whisper_core::ledger::TxId;
 
+use super::fault::Damage;
 use super::fault::OpenError;
 use super::fault::StoreError;
 
@@ -51,12 +54,18 @@ pub(super) struct Store {
 impl Store {
     /// Opens a file, or begins one; without a path all is in memory and ends with the process.
     pub(super) fn open(path: Option<&Path>, params: &Params) -> Result<Self, OpenError> {
-        let mut builder = Database::builder();
-        builder.set_cache_size(CACHE);
-        let database = match path {
-            Some(path) => builder.create(path)?,
-            None => builder.create_with_backend(InMemoryBackend::new())?,
-        };
+        match path {
+            Some(path) => Self::new(builder().create(path)?, params),
+            None => Self::over(InMemoryBackend::new(), params),
+        }
+    }
+
+    /// A store over something else than a file.
+    pub(super) fn over(backend: impl StorageBackend, params: &Params) -> Result<Self, OpenError> {
+        Self::new(builder().create_with_backend(backend)?, params)
+    }
+
+    fn new(database: Database, params: &Params) -> Result<Self, OpenError> {
         let store = Self { database };
         store.claim(params)?;
         Ok(store)
@@ -106,7 +115,8 @@ impl Store {
             for entry in tables.names.iter()? {
                 let (_, record) = entry?;
                 records.push(
-                    NameRecord::decode(record.value()).ok_or(StoreError::damaged("a record"))?,
+                    NameRecord::decode(record.value())
+                        .ok_or(StoreError::Damaged(Damage::Record))?,
                 );
             }
             if tables.blocks.len()? > ids.len() as u64 {
@@ -172,6 +182,12 @@ impl fmt::Debug for Store {
     }
 }
 
+fn builder() -> Builder {
+    let mut builder = Database::builder();
+    builder.set_cache_size(CACHE);
+    builder
+}
+
 /// The tables, open for writing.
 struct Tables<'a> {
     blocks: Table<'a, &'static [u8; 32], &'static [u8]>,
@@ -200,7 +216,7 @@ impl<'a> Tables<'a> {
             StoreOp::Connect { id, height, undo, records, txs } => {
                 let block = self.blocks.get(id.as_bytes())?;
                 let header = block.as_ref().and_then(|block| block.value().first_chunk::<80>());
-                let header = header.ok_or(StoreError::damaged("a block without its bytes"))?;
+                let header = header.ok_or(StoreError::Damaged(Damage::Block))?;
                 self.chain.insert(height, (id.as_bytes(), header))?;
                 drop(block);
                 self.undos.insert(id.as_bytes(), &**undo)?;

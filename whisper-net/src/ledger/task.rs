@@ -6,8 +6,8 @@ use whisper_core::ledger::BlockId;
 use whisper_core::ledger::sync::Input;
 
 use super::PROTOCOL;
+use super::null_responder;
 use super::queue::Queue;
-use super::stand_in;
 use crate::actor::Actor;
 use crate::actor::Commands;
 use crate::actor::Engine;
@@ -27,15 +27,15 @@ pub(super) trait Steps: Send + 'static {
     /// How long until there is something to do.
     fn until_next(&self) -> Duration;
     /// What the steps ask of the connections.
-    fn take_wishes(&mut self) -> Vec<PeerCommand>;
+    fn take_commands(&mut self) -> Vec<PeerCommand>;
     /// Whether it must end.
     fn has_failed(&self) -> bool {
         false
     }
 }
 
-/// Starts the task. The engine ends with the loop, with the last sender of commands, or when it has
-/// failed; if the loop goes on, peers are told from then on that there is nothing.
+/// Starts the task. The engine ends with the loop, with the last address that keeps it, or when it
+/// has failed; if the loop goes on, peers are told from then on that there is nothing.
 pub(super) fn start<E: Steps>(
     engine: E,
     queue: Queue,
@@ -45,7 +45,7 @@ pub(super) fn start<E: Steps>(
     tokio::spawn(async move {
         let (genesis, mut queue) = (engine.genesis(), queue);
         run(engine, &mut queue, commands, &driver).await;
-        stand_in::answer(genesis, queue, driver).await;
+        null_responder::answer(genesis, queue, driver).await;
     });
 }
 
@@ -57,15 +57,15 @@ async fn run<E: Steps>(
 ) {
     let mut actor = Actor::new(engine, commands);
     while !actor.engine().has_failed() {
-        // As long as there is news, time alone tells nothing: the answer may be among it.
+        // While events wait, time alone tells nothing: the answer may be among them.
         let may_time_out = queue.is_empty();
         let Some(next) = actor.step(queue.next(), may_time_out).await else { return };
         actor = next;
-        let wishes = actor.engine().take_wishes();
-        if wishes.is_empty() {
+        let commands = actor.engine().take_commands();
+        if commands.is_empty() {
             continue;
         }
-        if driver.tell(move |driver| driver.carry_out(PROTOCOL, wishes)).await.is_err() {
+        if driver.tell(move |driver| driver.carry_out(PROTOCOL, commands)).await.is_err() {
             return;
         }
     }
@@ -75,9 +75,9 @@ impl<E: Steps> Engine for E {
     type Input = Vec<PeerEvent>;
 
     fn handle(&mut self, batch: Vec<PeerEvent>) {
-        for news in &batch {
+        for event in &batch {
             if !self.has_failed() {
-                self.feed(as_input(news));
+                self.feed(as_input(event));
             }
         }
     }
@@ -97,8 +97,8 @@ impl<E: Steps> Engine for E {
     }
 }
 
-fn as_input(news: &PeerEvent) -> Input<'_> {
-    match news {
+fn as_input(event: &PeerEvent) -> Input<'_> {
+    match event {
         PeerEvent::Connected(peer) => Input::Connected(*peer),
         PeerEvent::Disconnected(peer) => Input::Disconnected(*peer),
         PeerEvent::Written { peer, bytes } => Input::Written { peer: *peer, bytes: *bytes },

@@ -22,9 +22,9 @@ use whisper_core::time::Timestamp;
 use super::events::LightEvent;
 use crate::clock::Clock;
 use crate::handler::PeerCommand;
+use crate::ledger::commands::PeerCommands;
 use crate::ledger::events::Greetings;
 use crate::ledger::task::Steps;
-use crate::ledger::wishes::Wishes;
 use crate::stream::Audience;
 use crate::stream::Feed;
 
@@ -34,11 +34,11 @@ pub(super) struct LightEngine {
     /// Where the chain began.
     begin: Option<HeaderAnchor>,
     waiting: Vec<Waiting>,
-    /// Who waits until no headers are under way.
-    patient: Vec<oneshot::Sender<()>>,
+    /// Callers that wait until no headers are under way.
+    unsettled: Vec<oneshot::Sender<()>>,
     audience: Audience<LightEvent>,
     greetings: Greetings,
-    wishes: Wishes,
+    commands: PeerCommands,
 }
 
 /// A right proof.
@@ -63,10 +63,10 @@ impl LightEngine {
             clock,
             begin,
             waiting: Vec::new(),
-            patient: Vec::new(),
+            unsettled: Vec::new(),
             audience: Audience::new(),
             greetings: Greetings::default(),
-            wishes: Wishes::new(),
+            commands: PeerCommands::new(),
         }
     }
 
@@ -85,7 +85,7 @@ impl LightEngine {
 
     /// Tells as soon as no headers are under way.
     pub(super) fn tell_when_settled(&mut self, settled: oneshot::Sender<()>) {
-        self.patient.push(settled);
+        self.unsettled.push(settled);
     }
 
     /// Adds a listener, who is told first of the peers that have greeted.
@@ -116,7 +116,7 @@ impl LightEngine {
 
     fn carry_out(&mut self, now: Timestamp, outputs: Vec<Output>) {
         for output in outputs {
-            if let Some(event) = self.wishes.note(now, output) {
+            if let Some(event) = self.commands.note(now, output) {
                 self.hear(event);
             }
         }
@@ -146,7 +146,7 @@ impl LightEngine {
     fn answer(&mut self, question: &Question, answer: Option<Answer>) {
         let at = self.waiting.iter().position(|waiting| waiting.question == *question);
         if let Some(at) = at {
-            // Whoever asked may have gone.
+            // The caller may have gone.
             let _ = self.waiting.remove(at).answer.send(answer);
         }
     }
@@ -165,12 +165,12 @@ impl Steps for LightEngine {
 
     fn tend(&mut self) {
         if self.node.awaits_headers() {
-            self.patient.retain(|patient| !patient.is_closed());
+            self.unsettled.retain(|unsettled| !unsettled.is_closed());
             return;
         }
-        for patient in self.patient.drain(..) {
-            // Whoever waited may have gone.
-            let _ = patient.send(());
+        for unsettled in self.unsettled.drain(..) {
+            // The caller may have gone.
+            let _ = unsettled.send(());
         }
     }
 
@@ -180,8 +180,8 @@ impl Steps for LightEngine {
         due.unwrap_or(Duration::MAX)
     }
 
-    fn take_wishes(&mut self) -> Vec<PeerCommand> {
-        self.wishes.take()
+    fn take_commands(&mut self) -> Vec<PeerCommand> {
+        self.commands.take()
     }
 }
 

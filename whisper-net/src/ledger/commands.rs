@@ -8,11 +8,11 @@ use whisper_core::time::Timestamp;
 use crate::handler::PeerCommand;
 use crate::transport::Goodbye;
 
-/// What is to be done with connections after this step.
+/// What is to be done with connections after a step.
 #[derive(Default)]
-pub(super) struct Wishes(Vec<PeerCommand>);
+pub(super) struct PeerCommands(Vec<PeerCommand>);
 
-impl Wishes {
+impl PeerCommands {
     pub(super) const fn new() -> Self {
         Self(Vec::new())
     }
@@ -27,7 +27,7 @@ impl Wishes {
                 self.0.push(PeerCommand::Throttle(peer, until.saturating_since(now)));
             }
             Output::Disconnect(peer, why) => {
-                tracing::debug!(reason = %why, "ledger peer dismissed");
+                tracing::debug!(reason = %why, "ledger peer disconnected");
                 self.0.push(PeerCommand::Disconnect(peer, goodbye(why)));
             }
             Output::Event(event) => return Some(event),
@@ -40,7 +40,7 @@ impl Wishes {
     }
 }
 
-/// The word that the wires have for it.
+/// The reason that transports give for a violation.
 const fn goodbye(why: Violation) -> Goodbye {
     match why {
         Violation::ForeignGenesis => Goodbye::Useless,

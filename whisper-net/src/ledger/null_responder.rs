@@ -1,4 +1,4 @@
-//! Who answers peers once the ledger of a node has ended: there is nothing, and it says so.
+//! Answers peers once the ledger of a node has ended: there is nothing.
 
 use std::collections::BTreeMap;
 
@@ -20,13 +20,14 @@ use crate::transport::Goodbye;
 /// Answers until the node ends or another ledger takes the place. Peers that are left waiting cut the
 /// connection, and with it the relay's.
 pub(super) async fn answer(genesis: BlockId, mut queue: Queue, driver: WeakAddress<Driver>) {
-    let mut desk = Desk { genesis, unwritten: BTreeMap::new() };
-    while let Some(news) = queue.next().await {
-        let wishes: Vec<PeerCommand> = news.iter().flat_map(|news| desk.answers(news)).collect();
-        if wishes.is_empty() {
+    let mut responder = NullResponder { genesis, unwritten: BTreeMap::new() };
+    while let Some(events) = queue.next().await {
+        let commands: Vec<PeerCommand> =
+            events.iter().flat_map(|event| responder.answers(event)).collect();
+        if commands.is_empty() {
             continue;
         }
-        if driver.tell(move |driver| driver.carry_out(PROTOCOL, wishes)).await.is_err() {
+        if driver.tell(move |driver| driver.carry_out(PROTOCOL, commands)).await.is_err() {
             return;
         }
     }
@@ -34,14 +35,14 @@ pub(super) async fn answer(genesis: BlockId, mut queue: Queue, driver: WeakAddre
 
 /// What is answered, and how much of it the peers' sockets have not taken. What the ledger has sent
 /// before it ended is not known any more, and counts in their favour when it is written.
-struct Desk {
+struct NullResponder {
     genesis: BlockId,
     unwritten: BTreeMap<PeerId, usize>,
 }
 
-impl Desk {
-    fn answers(&mut self, news: &PeerEvent) -> Vec<PeerCommand> {
-        match news {
+impl NullResponder {
+    fn answers(&mut self, event: &PeerEvent) -> Vec<PeerCommand> {
+        match event {
             PeerEvent::Connected(peer) => {
                 let (genesis, tip, work) = (self.genesis, self.genesis, ChainWork::ZERO);
                 self.send(*peer, vec![Message::Status(Status { genesis, tip, height: 0, work })])
@@ -66,16 +67,16 @@ impl Desk {
     /// Sends answers, as long as the peer takes them: a small question has many.
     fn send(&mut self, peer: PeerId, messages: Vec<Message>) -> Vec<PeerCommand> {
         let unwritten = self.unwritten.entry(peer).or_default();
-        let mut wishes = Vec::new();
+        let mut commands = Vec::new();
         for message in messages {
             let (code, payload) = (message.code(), message.encode());
             *unwritten = unwritten.saturating_add(payload.len());
             if *unwritten > UNWRITTEN_MAX {
                 return vec![PeerCommand::Disconnect(peer, Goodbye::Violation)];
             }
-            wishes.push(PeerCommand::Send { peer, code, payload });
+            commands.push(PeerCommand::Send { peer, code, payload });
         }
-        wishes
+        commands
     }
 }
 
@@ -104,11 +105,11 @@ mod tests {
     fn every_question_gets_an_answer_and_nothing_else_does() {
         let (peer, genesis) = (PeerId::new(1), BlockId::new([1; 32]));
         let [block, tx] = [BlockId::new([2; 32]), BlockId::new([3; 32])];
-        let mut desk = Desk { genesis, unwritten: BTreeMap::new() };
+        let mut responder = NullResponder { genesis, unwritten: BTreeMap::new() };
         let mut said = |message: Message| {
             let (code, payload) = (message.code(), message.encode());
-            let wishes = desk.answers(&PeerEvent::Received { peer, code, payload });
-            let messages = wishes.into_iter().map(|wish| match wish {
+            let commands = responder.answers(&PeerEvent::Received { peer, code, payload });
+            let messages = commands.into_iter().map(|command| match command {
                 PeerCommand::Send { code, payload, .. } => Message::decode(code, &payload).unwrap(),
                 other => panic!("{other:?}"),
             });
@@ -125,33 +126,34 @@ mod tests {
         assert_eq!(said(Message::GetProof(question)), [Message::NotFound(Item::Proof(block))]);
         assert_eq!(said(none()), []);
         assert_eq!(said(Message::Inv(vec![Item::Block(block)])), []);
-        let wishes = desk.answers(&PeerEvent::Connected(peer));
-        let [PeerCommand::Send { code: 0, payload, .. }] = &wishes[..] else {
-            panic!("{wishes:?}")
+        let commands = responder.answers(&PeerEvent::Connected(peer));
+        let [PeerCommand::Send { code: 0, payload, .. }] = &commands[..] else {
+            panic!("{commands:?}")
         };
         let status = Status { genesis, tip: genesis, height: 0, work: ChainWork::ZERO };
         assert_eq!(Message::decode(0, payload), Ok(Message::Status(status)));
     }
 
     #[test]
-    fn who_asks_without_taking_the_answers_is_dismissed() {
+    fn a_peer_that_asks_without_taking_the_answers_is_disconnected() {
         let [peer, other] = [1, 2].map(PeerId::new);
-        let mut desk = Desk { genesis: BlockId::new([1; 32]), unwritten: BTreeMap::new() };
-        let ask = |desk: &mut Desk, peer| {
+        let mut responder =
+            NullResponder { genesis: BlockId::new([1; 32]), unwritten: BTreeMap::new() };
+        let ask = |responder: &mut NullResponder, peer| {
             let message = Message::GetTxs(vec![TxId::new([2; 32]); 64]);
             let (code, payload) = (message.code(), message.encode());
-            desk.answers(&PeerEvent::Received { peer, code, payload })
+            responder.answers(&PeerEvent::Received { peer, code, payload })
         };
-        let is_cut = |wishes: &[PeerCommand]| matches!(wishes, [PeerCommand::Disconnect(_, _)]);
-        let answered = (0..100).take_while(|_| !is_cut(&ask(&mut desk, peer))).count();
+        let is_cut = |commands: &[PeerCommand]| matches!(commands, [PeerCommand::Disconnect(_, _)]);
+        let answered = (0..100).take_while(|_| !is_cut(&ask(&mut responder, peer))).count();
         assert!((2..10).contains(&answered), "{answered}");
-        assert_eq!(ask(&mut desk, other).len(), 64, "nobody else is");
+        assert_eq!(ask(&mut responder, other).len(), 64, "nobody else is");
         for _ in 0..100 {
-            desk.answers(&PeerEvent::Written { peer: other, bytes: 64 * 33 });
-            assert_eq!(ask(&mut desk, other).len(), 64, "nor who takes them");
+            responder.answers(&PeerEvent::Written { peer: other, bytes: 64 * 33 });
+            assert_eq!(ask(&mut responder, other).len(), 64, "nor who takes them");
         }
-        desk.answers(&PeerEvent::Disconnected(other));
-        desk.answers(&PeerEvent::Disconnected(peer));
-        assert_eq!(desk.unwritten, BTreeMap::new());
+        responder.answers(&PeerEvent::Disconnected(other));
+        responder.answers(&PeerEvent::Disconnected(peer));
+        assert_eq!(responder.unwritten, BTreeMap::new());
     }
 }
