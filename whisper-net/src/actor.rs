@@ -50,7 +50,7 @@ impl<E: 'static> Address<E> {
 }
 
 impl<E: 'static> WeakAddress<E> {
-    /// As [`Address::ask`], as long as somebody else keeps the actor.
+    /// As [`Address::ask`], while another address keeps the actor.
     pub(crate) async fn ask<T: Send + 'static>(
         &self,
         question: impl FnOnce(&mut E) -> T + Send + 'static,
@@ -127,11 +127,10 @@ impl<E: Engine> Actor<E> {
         &mut self.engine
     }
 
-    /// Waits for the next input, question or timeout, and takes that step. Over once there is no more
-    /// input, nobody is left to ask, or the runtime goes down.
+    /// Waits for the next input, question or timeout, and takes that step. Gives nothing once there is
+    /// no more input, the last address is gone, or the runtime shuts down.
     ///
-    /// While more `input` is known to wait, time alone tells nothing: the answer may be among it. Then
-    /// `may_time_out` is false.
+    /// `may_time_out` is false while more `input` is known to wait: what is due may be answered by it.
     pub(crate) async fn step(
         mut self,
         input: impl Future<Output = Option<E::Input>>,

@@ -71,7 +71,10 @@ pub enum StartError {
     /// There is no tokio runtime with time in this thread.
     #[error("a node needs a tokio runtime; start it inside one")]
     NoRuntime,
-    /// An address to dial is none.
+    /// The rating that is demanded cannot be reached.
+    #[error("no envelope can reach the least rating that is demanded; set one below 1e15")]
+    MinRating,
+    /// An address to dial is malformed, or the node's own.
     #[error("address {index} of those to dial: {source}")]
     Dial {
         /// Its place in the list.

@@ -47,7 +47,7 @@ use crate::stream::Stream;
 ///
 /// alice_talks.invite(bob.public_key(), "hello").await?.await?;
 ///
-/// // Bob does not know Alice: what she says is withheld until he wants to hear it.
+/// // Bob does not know Alice: what she says is withheld until Bob accepts.
 /// let Some(Ok(SessionEvent::Invited { peer, .. })) = bob_hears.next().await else { panic!() };
 /// bob_talks.accept(peer).await?;
 /// while let Some(event) = bob_hears.next().await {
@@ -61,7 +61,10 @@ use crate::stream::Stream;
 /// # }
 /// ```
 ///
-/// Once all clones and the events are dropped, the keys are wiped, without a word to anybody.
+/// What is said to one peer leaves in the order in which it was said, but the network may reorder it on
+/// the way: each message event carries its place.
+///
+/// Once all clones and the stream of events are dropped, the keys are wiped and no peer is informed.
 #[derive(Clone)]
 pub struct Conversations {
     node: Handle,
@@ -151,7 +154,7 @@ impl Conversations {
             .map(drop)
     }
 
-    /// Drops what `peer` has asked for. Nobody is told.
+    /// Drops what `peer` has asked for, without an answer.
     ///
     /// # Errors
     /// [`ConversationError`]; then nothing has changed.
@@ -159,7 +162,7 @@ impl Conversations {
         self.step(None, move |sessions, _, _| sessions.refuse(&peer)).await.map(drop)
     }
 
-    /// Ends the conversation with `peer`, wipes its keys, and says so as well as it goes.
+    /// Ends the conversation with `peer`, wipes its keys, and tries to inform the peer.
     ///
     /// # Errors
     /// [`ConversationError`]; then nothing has changed.
@@ -167,7 +170,7 @@ impl Conversations {
         self.step(None, move |sessions, now, mut rng| sessions.close(now, &peer, &mut rng)).await
     }
 
-    /// Wipes all keys of all conversations at once, without a word to anybody.
+    /// Wipes all keys of all conversations at once. No peer is informed.
     ///
     /// # Errors
     /// [`ConversationError`] if the account or the node has ended; then there are no keys.
@@ -209,8 +212,8 @@ impl Conversations {
         self.ask(|sessions| sessions.sessions().collect()).await
     }
 
-    /// Sets how long the envelopes of this identity live: one choice for all, so that it tells
-    /// nothing. Change it seldom.
+    /// Sets how long the envelopes of this identity live: one choice for all, so that it gives
+    /// nothing away; ten minutes unless set. Change it seldom.
     ///
     /// # Errors
     /// [`ConversationError`] if the account or the node has ended.
@@ -232,7 +235,7 @@ impl Conversations {
         answer.await?.ok_or(ConversationError::Ended)
     }
 
-    /// Once it is asked for, a step is carried out whole, whether somebody waits for it or not.
+    /// Once a step is asked for it is carried out whole, even if the caller stops waiting.
     async fn step(
         &self,
         room: Option<Room>,

@@ -21,7 +21,7 @@ use whisper_core::peer::PeerId;
 use whisper_core::pow::Rating;
 use whisper_core::topic::Bloom;
 
-pub(crate) use self::effects::Shell;
+pub(crate) use self::effects::Effects;
 use self::handlers::Handlers;
 pub use self::report::Peer;
 pub use self::report::Stats;
@@ -43,7 +43,7 @@ use crate::transport::TransportEvent;
 /// Drives one node, alone in its task.
 pub(crate) struct Driver {
     node: Node,
-    shell: Shell,
+    effects: Effects,
     handlers: Handlers,
     clock: Clock,
     commands: Commands<Self>,
@@ -57,7 +57,7 @@ pub(crate) struct Driver {
 /// Why the loop woke up.
 enum Wake {
     Command(Command<Driver>),
-    /// So many events stand in the batch; none, if the transport has ended.
+    /// How many events are in the batch; 0 once the transport has ended.
     Transport(usize),
     /// An envelope is ready, or posts should be looked at again.
     Posts(Option<Ready>),
@@ -69,14 +69,14 @@ enum Wake {
 impl Driver {
     pub(crate) fn new(
         node: Node,
-        shell: Shell,
+        effects: Effects,
         clock: Clock,
         commands: Commands<Self>,
         drain: Duration,
     ) -> Self {
         Self {
             node,
-            shell,
+            effects,
             handlers: Handlers::default(),
             clock,
             commands,
@@ -97,9 +97,9 @@ impl Driver {
             }
             self.work();
             if let Some(event) = self.skew.look(self.clock.now(), self.node.peers()) {
-                self.shell.tell(&event);
+                self.effects.report(&event);
             }
-            self.shell.finish_step();
+            self.effects.finish_step();
             if self.is_done() {
                 break;
             }
@@ -113,7 +113,7 @@ impl Driver {
 
     async fn wait(&mut self) -> Wake {
         let span = self.until_next_timeout();
-        let Shell { transport, posts, .. } = &mut self.shell;
+        let Effects { transport, posts, .. } = &mut self.effects;
         let batch = &mut self.batch;
         tokio::select! {
             command = self.commands.recv() => command.map_or(Wake::Abandoned, Wake::Command),
@@ -142,7 +142,7 @@ impl Driver {
     fn feed(&mut self, input: Input<'_>) {
         let now = self.clock.now();
         for output in self.node.handle(now, input) {
-            self.shell.carry_out(now, output);
+            self.effects.carry_out(now, output);
         }
     }
 
@@ -158,7 +158,7 @@ impl Driver {
         match event {
             TransportEvent::Connected { peer, facts } => {
                 let (direction, trusted) = (facts.direction, facts.trusted);
-                self.shell.connected(peer, facts);
+                self.effects.connected(peer, facts);
                 self.feed(Input::Connected { peer, direction });
                 self.tell_all(peer, &PeerEvent::Connected(peer));
                 if trusted {
@@ -168,18 +168,18 @@ impl Driver {
             }
             TransportEvent::Disconnected { peer, how } => {
                 self.tell_all(peer, &PeerEvent::Disconnected(peer));
-                self.shell.disconnected(peer, how);
+                self.effects.disconnected(peer, how);
                 self.feed(Input::Disconnected(peer));
             }
             TransportEvent::Received { peer, protocol, code, payload } => {
-                self.shell.totals.packets_received += 1;
-                self.shell.totals.bytes_received += payload.len() as u64;
+                self.effects.totals.packets_received += 1;
+                self.effects.totals.bytes_received += payload.len() as u64;
                 if protocol != Protocol::WHISPER {
                     return self.tell(protocol, PeerEvent::Received { peer, code, payload });
                 }
                 if code != packet::code::MESSAGES {
                     // It may now take what it did not take before.
-                    self.shell.note_changed_demand();
+                    self.effects.note_changed_demand();
                 }
                 self.feed(Input::Received { peer, code, payload: &payload });
             }
@@ -194,9 +194,9 @@ impl Driver {
 
     /// Begins the work on posts that have become possible.
     fn work(&mut self) {
-        if self.shell.has_posts_to_work_on() {
+        if self.effects.has_posts_to_work_on() {
             let demand = self.demand();
-            self.shell.posts.work(self.clock.now(), &demand);
+            self.effects.posts.work(self.clock.now(), &demand);
         }
     }
 
@@ -211,10 +211,10 @@ impl Driver {
         let hash = envelope.hash();
         match self.node.publish(now, envelope) {
             Ok(outputs) => {
-                self.shell.posts.published(hash, progress, Ok(()));
-                outputs.for_each(|output| self.shell.carry_out(now, output));
+                self.effects.posts.published(hash, progress, Ok(()));
+                outputs.for_each(|output| self.effects.carry_out(now, output));
             }
-            Err(why) => self.shell.posts.published(hash, progress, Err(why)),
+            Err(why) => self.effects.posts.published(hash, progress, Err(why)),
         }
     }
 
@@ -231,11 +231,11 @@ impl Driver {
     fn is_done(&self) -> bool {
         let Some(deadline) = self.deadline else { return false };
         let unwritten = self.node.peers().any(|peer: PeerInfo| peer.unwritten > 0);
-        (self.shell.posts.is_drained() && !unwritten) || deadline <= Instant::now()
+        (self.effects.posts.is_drained() && !unwritten) || deadline <= Instant::now()
     }
 
     async fn say_goodbye(&mut self) {
-        let transport = &mut self.shell.transport;
+        let transport = &mut self.effects.transport;
         let mut events = Vec::new();
         let closed = poll_fn(|cx| {
             // A transport may move what is queued only while it is asked for events.
@@ -258,60 +258,60 @@ impl Driver {
     ) -> Result<(), SettingError> {
         let now = self.clock.now();
         let outputs = self.node.send_direct(now, peer, envelope)?;
-        outputs.for_each(|output| self.shell.carry_out(now, output));
+        outputs.for_each(|output| self.effects.carry_out(now, output));
         Ok(())
     }
 
     pub(crate) fn set_trusted(&mut self, peer: PeerId, trusted: bool) -> Result<(), SettingError> {
         let now = self.clock.now();
         let outputs = self.node.set_trusted(now, peer, trusted)?;
-        outputs.for_each(|output| self.shell.carry_out(now, output));
+        outputs.for_each(|output| self.effects.carry_out(now, output));
         Ok(())
     }
 
     pub(crate) fn set_min_rating(&mut self, min: Rating) {
         let now = self.clock.now();
         for output in self.node.set_min_rating(now, min) {
-            self.shell.carry_out(now, output);
+            self.effects.carry_out(now, output);
         }
-        self.shell.note_changed_demand();
+        self.effects.note_changed_demand();
     }
 
     pub(crate) fn set_bloom(&mut self, bloom: Option<Bloom>) {
         let now = self.clock.now();
         for output in self.node.set_bloom(now, bloom) {
-            self.shell.carry_out(now, output);
+            self.effects.carry_out(now, output);
         }
     }
 
     pub(crate) fn set_light(&mut self, light: bool) {
         let now = self.clock.now();
         for output in self.node.set_light(now, light) {
-            self.shell.carry_out(now, output);
+            self.effects.carry_out(now, output);
         }
     }
 
     pub(crate) fn set_suspended(&mut self, suspended: bool) {
-        self.shell.transport.set_suspended(suspended);
+        self.effects.transport.set_suspended(suspended);
     }
 
     pub(crate) fn set_busy(&mut self, busy: bool) {
         let now = self.clock.now();
         for output in self.node.set_busy(now, busy) {
-            self.shell.carry_out(now, output);
+            self.effects.carry_out(now, output);
         }
     }
 
     pub(crate) fn dial(&mut self, address: &str) -> Result<(), DialError> {
-        self.shell.transport.dial(address)
+        self.effects.transport.dial(address)
     }
 
-    /// The engine learns of it by what the transport tells.
+    /// The engine learns of it from the transport's event.
     pub(crate) fn disconnect(&mut self, peer: PeerId) {
-        self.shell.transport.disconnect(peer, Goodbye::Requested);
+        self.effects.transport.disconnect(peer, Goodbye::Requested);
     }
 
-    /// Adds a listener, who is told first of the peers that are there.
+    /// Adds a listener. Its first events are those of the peers that are there.
     pub(crate) fn listen(&mut self, feed: Feed<Event>) {
         for Peer { info, facts } in self.peers() {
             feed.push(Event::Connected { peer: info.peer, facts });
@@ -319,25 +319,25 @@ impl Driver {
                 feed.push(Event::Ready(info.peer));
             }
         }
-        self.shell.listen(feed);
+        self.effects.listen(feed);
     }
 
     pub(crate) fn watch(&mut self, feed: Feed<Arc<Envelope>>) {
-        self.shell.watch(feed);
+        self.effects.watch(feed);
     }
 
     pub(crate) fn peers(&self) -> Vec<Peer> {
         let peers = self.node.peers().filter_map(|info| {
-            let facts = self.shell.facts.get(&info.peer)?.clone();
+            let facts = self.effects.facts.get(&info.peer)?.clone();
             Some(Peer { info, facts })
         });
         peers.collect()
     }
 
     pub(crate) fn stats(&self) -> Stats {
-        let totals = self.shell.totals;
+        let totals = self.effects.totals;
         Stats {
-            peers: self.shell.facts.len(),
+            peers: self.effects.facts.len(),
             ready_peers: self.node.peers().filter(|peer| peer.ready).count(),
             pool_envelopes: self.node.pool().len(),
             unread_envelopes: 0,
@@ -354,12 +354,12 @@ impl Driver {
         if self.deadline.is_none() {
             self.deadline = Some(Instant::now() + self.drain);
             let demand = self.demand();
-            self.shell.posts.wind_up(&demand);
+            self.effects.posts.wind_up(&demand);
         }
     }
 }
 
 /// How often the clock is looked at even if nothing is due.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
-/// How long goodbyes may take that nobody waits for.
+/// How long goodbyes may take without a shutdown.
 const GOODBYE: Duration = Duration::from_millis(200);

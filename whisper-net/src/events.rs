@@ -12,7 +12,7 @@ use crate::transport::PeerFacts;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Event {
-    /// A connection stands.
+    /// A connection is made.
     Connected {
         /// Its number.
         peer: PeerId,

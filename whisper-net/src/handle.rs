@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::Once;
 use std::time::Duration;
 
 use rand_core::Rng;
@@ -23,8 +24,8 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::config::StartError;
 use crate::driver::Driver;
+use crate::driver::Effects;
 use crate::driver::Peer;
-use crate::driver::Shell;
 use crate::driver::Stats;
 use crate::entropy::Entropy;
 use crate::events::Event;
@@ -63,14 +64,27 @@ use crate::worker::Reader;
 /// ```
 ///
 /// # Errors
-/// [`StartError`] if there is no randomness or no runtime, or an address to dial is none.
+/// [`StartError`] if there is no randomness or no runtime, an address to dial is malformed, or the
+/// rating that is demanded cannot be reached.
 pub fn start(config: Config) -> Result<Handle, StartError> {
     let runtime = tokio::runtime::Handle::try_current().map_err(|_| StartError::NoRuntime)?;
     config.entropy.check()?;
     let node = Node::new(config.node, *config.entropy.draw()?.expose());
     let mut transport = config.transport;
+    if config.node.min_rating.as_f64() > MOST_RATING {
+        return Err(StartError::MinRating);
+    }
+    warn_of_slow_build();
     for (index, address) in config.dial.iter().enumerate() {
-        transport.dial(address).map_err(|source| StartError::Dial { index, source })?;
+        match transport.dial(address) {
+            Ok(()) => (),
+            Err(DialError::Full) => {
+                let left_out = config.dial.len().saturating_sub(index);
+                tracing::warn!(left_out, "more addresses to dial than the transport keeps");
+                break;
+            }
+            Err(source) => return Err(StartError::Dial { index, source }),
+        }
     }
 
     let local_address = transport.local_address();
@@ -81,8 +95,8 @@ pub fn start(config: Config) -> Result<Handle, StartError> {
     let (alive, ended) = watch::channel(());
     let worker = worker::start(&runtime, Arc::clone(&queue), reader, alive.clone());
     let posts = PostQueue::new(intake, config.mining_threads);
-    let shell = Shell::new(transport, posts, Arc::clone(&queue));
-    let driver = Driver::new(node, shell, config.clock.clone(), commands, config.drain);
+    let effects = Effects::new(transport, posts, Arc::clone(&queue));
+    let driver = Driver::new(node, effects, config.clock.clone(), commands, config.drain);
     runtime.spawn(async move {
         driver.run().await;
         drop(alive);
@@ -120,7 +134,7 @@ struct Inner {
 }
 
 impl Handle {
-    /// Encrypts a message, works for its rating and sends it. Returns at once: the delivery tells
+    /// Encrypts a message, works for its rating and sends it. Returns at once: the delivery says
     /// what becomes of it.
     ///
     /// Posts leave in the order in which they were handed in, except that one which needs little work
@@ -150,7 +164,7 @@ impl Handle {
     }
 
     /// Sends a message to one peer, past pool and network and without work. The peer takes it if it
-    /// trusts this node, and passes it on to nobody. Target and patience do not matter.
+    /// trusts this node, and does not pass it on. Target and patience do not matter.
     ///
     /// # Errors
     /// [`DirectError`] if the message cannot be made or the peer cannot take it.
@@ -166,7 +180,7 @@ impl Handle {
     /// [`Closed`] if the node has ended.
     pub async fn subscribe(&self, filter: Filter) -> Result<Subscription, Closed> {
         let (feed, stream) = stream::channel(self.0.backlog);
-        // If nobody waits for the answer the stream is gone, and the filter will go with it.
+        // If this future is dropped the stream is gone, and the filter goes with it.
         let id = self.ask_reader(move |reader| reader.subscribe(filter, feed)).await?;
         Ok(Subscription::new(id, stream, self.0.worker.downgrade()))
     }
@@ -213,7 +227,7 @@ impl Handle {
     /// Stays connected to an address, written as the transport writes them.
     ///
     /// # Errors
-    /// [`DialError`] if it is none, [`DialError::Unsupported`] too if the node has ended.
+    /// [`DialError`] if it cannot be dialled, [`DialError::Unsupported`] also if the node has ended.
     pub async fn dial(&self, address: &str) -> Result<(), DialError> {
         let address = address.to_owned();
         let dial = self.ask(move |driver| driver.dial(&address)).await;
@@ -245,7 +259,7 @@ impl Handle {
         self.ask(move |driver| driver.disconnect(peer)).await
     }
 
-    /// Sets the least rating that is taken, and tells the peers.
+    /// Sets the least rating that is taken, and informs the peers.
     ///
     /// # Errors
     /// [`Closed`] if the node has ended.
@@ -253,7 +267,7 @@ impl Handle {
         self.ask(move |driver| driver.set_min_rating(min)).await
     }
 
-    /// Sets the topics that are wanted, all of them where there is none, and tells the peers.
+    /// Sets the topics that are wanted, `None` for all of them, and informs the peers.
     ///
     /// # Errors
     /// [`Closed`] if the node has ended.
@@ -261,7 +275,7 @@ impl Handle {
         self.ask(move |driver| driver.set_bloom(bloom)).await
     }
 
-    /// Sets whether envelopes of others are not relayed. Peers that are connected are not told.
+    /// Sets whether envelopes of others are not relayed. Peers that are connected are not informed.
     ///
     /// # Errors
     /// [`Closed`] if the node has ended.
@@ -277,7 +291,7 @@ impl Handle {
         self.ask(move |driver| driver.set_busy(busy)).await
     }
 
-    /// Ends all connections and makes none until told otherwise, then dials again at once: for a
+    /// Ends all connections and makes none until this is called with `false`, then dials again at once: for a
     /// phone whose program goes to the background. Conversations and what waits to be sent stay. The
     /// memory transport goes on as before.
     ///
@@ -372,6 +386,21 @@ impl fmt::Debug for Handle {
             .finish_non_exhaustive()
     }
 }
+
+/// Says once that this build is slow: the profile of the program decides, not ours.
+fn warn_of_slow_build() {
+    static ONCE: Once = Once::new();
+    if cfg!(debug_assertions) {
+        ONCE.call_once(|| {
+            tracing::warn!(
+                "built for debugging: without optimisation, keys and work take a hundred times as long"
+            );
+        });
+    }
+}
+
+/// The work for more takes years on every machine there is.
+const MOST_RATING: f64 = 1e15;
 
 /// Why a protocol cannot be registered.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]

@@ -53,8 +53,8 @@
 //!
 //! # What holds everywhere
 //!
-//! Every async function is safe to cancel. Queues are bounded, and who reads too slowly is told how
-//! much is missing. Only a ledger is stored: keys, sessions and the pool end with the process. Logs at
+//! Every async function is safe to cancel. Queues are bounded, and [`Lagged`] says how much a
+//! slow reader has missed. Only a ledger is stored: keys, sessions and the pool end with the process. Logs at
 //! the default level hold no topic, no hash, and no peer beside a time.
 #![forbid(unsafe_code)]
 

@@ -14,7 +14,7 @@ use std::task::Poll;
 use std::task::Waker;
 
 /// A stream of items that the reader may read too slowly: [`Lagged`] stands where some are missing.
-/// It ends with what it tells of.
+/// It ends with what it reports on.
 ///
 /// It is a [`futures_core::Stream`] of `Result<T, Lagged>`, and [`Stream::next`] needs no other crate.
 pub struct Stream<T>(Arc<Shared<T>>);
@@ -116,7 +116,7 @@ impl<T> Feed<T> {
         state.wake();
     }
 
-    /// Whether nobody reads any more.
+    /// Whether the reader is gone.
     pub(crate) fn is_closed(&self) -> bool {
         self.0.lock().closed
     }

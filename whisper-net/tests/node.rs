@@ -6,6 +6,8 @@ mod common;
 
 use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::Context;
+use std::task::Poll;
 use std::time::Duration;
 
 use common::ORIGIN;
@@ -29,6 +31,7 @@ use whisper_core::message::encrypt;
 use whisper_core::packet;
 use whisper_core::packet::Status;
 use whisper_core::packet::code;
+use whisper_core::peer::PeerId;
 use whisper_net::Closed;
 use whisper_net::Config;
 use whisper_net::DirectError;
@@ -42,6 +45,7 @@ use whisper_net::StartError;
 use whisper_net::Undelivered;
 use whisper_net::memory::MemoryNetwork;
 use whisper_net::transport::DialError;
+use whisper_net::transport::Goodbye;
 use whisper_net::transport::Protocol;
 use whisper_net::transport::Transport;
 use whisper_net::transport::TransportEvent;
@@ -278,4 +282,31 @@ async fn b12_a_message_in_another_envelope_is_shown_once() {
     assert_eq!(message(&mut reader).await.message.payload(), b"once");
     assert!(is_quiet(&mut reader).await);
     assert_eq!(bob.stats().await.unwrap().admitted_envelopes, 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn more_addresses_than_the_transport_keeps_do_not_stop_the_start() {
+    struct Small;
+    impl Transport for Small {
+        fn poll_events(&mut self, _: &mut Context<'_>, _: &mut Vec<TransportEvent>) -> Poll<usize> {
+            Poll::Pending
+        }
+        fn offer(&mut self, _: Protocol) {}
+        fn send(&mut self, _: PeerId, _: Protocol, _: u8, _: Vec<u8>) {}
+        fn throttle(&mut self, _: PeerId, _: Duration) {}
+        fn disconnect(&mut self, _: PeerId, _: Goodbye) {}
+        fn dial(&mut self, _: &str) -> Result<(), DialError> {
+            Err(DialError::Full)
+        }
+    }
+    let dial = vec!["one".to_owned(), "another".to_owned()];
+    let node = whisper_net::start(Config { dial, ..Config::new(Small) }).unwrap();
+    assert!(node.peers().await.unwrap().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rating_that_no_envelope_can_reach_is_refused_at_the_start() {
+    let mut config = config(&MemoryNetwork::new(), "alice");
+    config.node.min_rating = rating(1e300);
+    assert_eq!(whisper_net::start(config).err(), Some(StartError::MinRating));
 }

@@ -14,8 +14,10 @@ use crate::worker::Dispatch;
 
 /// What one step of a conversation has sent: an invitation, a message, both, or two goodbyes.
 ///
-/// Awaiting it waits until peers have all of it, or one is lost. Dropped, it lets them go on.
-#[must_use = "what is sent may be lost on the way, and only this tells"]
+/// Two awaits follow each other in `talks.send(peer, "hello").await?.await?`: the first hands the message
+/// over and may wait for room, the second waits until peers have all envelopes of it, or one is lost.
+/// Dropped, it lets them go on.
+#[must_use = "what is sent may be lost on the way, and only this says so"]
 pub struct Sent(Vec<Dispatch>);
 
 impl Sent {

@@ -1,4 +1,4 @@
-//! Everything around the relay engine: carries out what it asks for.
+//! Everything around the relay engine: carries out its outputs.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -24,7 +24,7 @@ use crate::worker::Arrival;
 use crate::worker::Queue;
 
 /// Everything around the relay engine.
-pub(crate) struct Shell {
+pub(crate) struct Effects {
     pub(super) transport: Box<dyn Transport>,
     pub(super) posts: PostQueue,
     pub(super) facts: BTreeMap<PeerId, PeerFacts>,
@@ -50,7 +50,7 @@ pub(crate) struct Totals {
     pub(crate) admitted: u64,
 }
 
-impl Shell {
+impl Effects {
     pub(crate) fn new(transport: Box<dyn Transport>, posts: PostQueue, queue: Arc<Queue>) -> Self {
         Self {
             transport,
@@ -66,7 +66,7 @@ impl Shell {
         }
     }
 
-    /// Carries out one wish of the engine.
+    /// Carries out one output of the engine.
     pub(super) fn carry_out(&mut self, now: Timestamp, output: Output) {
         match output {
             Output::Transmit { peer, code, payload } => {
@@ -78,7 +78,7 @@ impl Shell {
             }
             Output::Disconnect(peer, why) => {
                 tracing::debug!(reason = %why, "peer dismissed");
-                self.tell(&Event::Dismissed { peer, why });
+                self.report(&Event::Dismissed { peer, why });
                 self.transport.disconnect(peer, goodbye(why));
             }
             Output::Event(event) => self.hear(event),
@@ -106,7 +106,7 @@ impl Shell {
         match event {
             node::Event::Ready(peer) => {
                 self.demand_changed = true;
-                self.tell(&Event::Ready(peer));
+                self.report(&Event::Ready(peer));
             }
             node::Event::Admitted { envelope, .. } => {
                 self.totals.admitted += 1;
@@ -121,7 +121,7 @@ impl Shell {
     }
 
     pub(super) fn connected(&mut self, peer: PeerId, facts: PeerFacts) {
-        self.tell(&Event::Connected { peer, facts: facts.clone() });
+        self.report(&Event::Connected { peer, facts: facts.clone() });
         self.facts.insert(peer, facts);
         metrics::gauge!("whisper_peers").set(self.facts.len() as f64);
     }
@@ -129,7 +129,7 @@ impl Shell {
     pub(super) fn disconnected(&mut self, peer: PeerId, how: DisconnectReason) {
         self.facts.remove(&peer);
         self.unread.remove(&peer);
-        self.tell(&Event::Disconnected { peer, how });
+        self.report(&Event::Disconnected { peer, how });
         metrics::gauge!("whisper_peers").set(self.facts.len() as f64);
     }
 
@@ -138,12 +138,12 @@ impl Shell {
         self.audience.add(feed);
     }
 
-    /// Adds somebody who wants to see what is relayed.
+    /// Adds a listener to what is relayed.
     pub(super) fn watch(&mut self, feed: Feed<Arc<Envelope>>) {
         self.watchers.add(feed);
     }
 
-    pub(super) fn tell(&mut self, event: &Event) {
+    pub(super) fn report(&mut self, event: &Event) {
         self.audience.tell(event, 0);
     }
 
@@ -168,7 +168,7 @@ impl Shell {
     }
 }
 
-impl Drop for Shell {
+impl Drop for Effects {
     fn drop(&mut self) {
         self.queue.close();
     }

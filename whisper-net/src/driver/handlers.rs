@@ -132,7 +132,7 @@ impl Driver {
     /// Lets `handler` speak `protocol` with those peers that do.
     pub(crate) fn register(&mut self, protocol: Protocol, handler: Box<dyn Handler>) {
         let now = self.clock.now();
-        self.shell.transport.offer(protocol);
+        self.effects.transport.offer(protocol);
         let (commands, replaces) = self.handlers.register(now, protocol, handler);
         self.carry_out(protocol, commands);
         if !replaces {
@@ -140,10 +140,11 @@ impl Driver {
         }
         // Peers greet once in a connection, and have greeted the handler before this one. Whoever
         // dialled dials again, and greets this one.
-        let peers = self.shell.facts.keys().copied();
-        let peers: Vec<PeerId> = peers.filter(|peer| self.shell.speaks(*peer, protocol)).collect();
+        let peers = self.effects.facts.keys().copied();
+        let peers: Vec<PeerId> =
+            peers.filter(|peer| self.effects.speaks(*peer, protocol)).collect();
         for peer in peers {
-            self.shell.transport.disconnect(peer, Goodbye::Quitting);
+            self.effects.transport.disconnect(peer, Goodbye::Quitting);
         }
     }
 
@@ -153,10 +154,10 @@ impl Driver {
         for command in commands {
             match command {
                 PeerCommand::Send { peer, code, payload } => {
-                    self.shell.send(peer, protocol, code, payload);
+                    self.effects.send(peer, protocol, code, payload);
                 }
-                PeerCommand::Throttle(peer, span) => self.shell.throttle(now, peer, span),
-                PeerCommand::Disconnect(peer, why) => self.shell.transport.disconnect(peer, why),
+                PeerCommand::Throttle(peer, span) => self.effects.throttle(now, peer, span),
+                PeerCommand::Disconnect(peer, why) => self.effects.transport.disconnect(peer, why),
             }
         }
     }
@@ -169,7 +170,7 @@ impl Driver {
 
     /// The same for all protocols of a connection but the relay's.
     pub(super) fn tell_all(&mut self, peer: PeerId, event: &PeerEvent) {
-        let protocols = self.shell.facts.get(&peer).map(|facts| facts.protocols.clone());
+        let protocols = self.effects.facts.get(&peer).map(|facts| facts.protocols.clone());
         let beside = protocols.into_iter().flatten().filter(|own| *own != Protocol::WHISPER);
         beside.for_each(|protocol| self.tell(protocol, event.clone()));
     }

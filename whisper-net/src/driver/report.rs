@@ -1,4 +1,4 @@
-//! What a node tells about itself when it is asked.
+//! What a node reports about itself.
 
 use whisper_core::node::PeerInfo;
 

@@ -7,8 +7,8 @@ use whisper_core::node::PeerInfo;
 use whisper_core::peer::PeerId;
 use whisper_core::pow::Rating;
 
-use super::delivery::PostError;
 use super::intake::Submission;
+use super::state::PostError;
 
 /// What peers accept.
 pub(crate) struct PeerDemand {

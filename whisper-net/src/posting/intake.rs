@@ -1,4 +1,4 @@
-//! The way into the post queue: bounded, in order, from any thread.
+//! What lies on its way into the post queue: bounded and in order.
 
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -15,10 +15,9 @@ use whisper_core::identity::PublicKey;
 use whisper_core::pow::Rating;
 
 use super::PostId;
-use super::delivery::Delivery;
-use super::delivery::DeliveryState;
-use super::delivery::PostError;
-use super::delivery::StateSender;
+use super::state::DeliveryState;
+use super::state::PostError;
+use super::state::StateSender;
 
 /// What is to be sent, and how.
 pub(crate) struct Submission {
@@ -41,7 +40,7 @@ pub(super) struct PendingPost {
     pub(super) progress: Progress,
 }
 
-/// Tells the delivery of a post how far it is, and holds its room until the envelope is published.
+/// Where the queue says how far a post is, and the room that it takes until it is published.
 pub(crate) struct Progress {
     pub(super) state: StateSender,
     _room: Room,
@@ -52,13 +51,10 @@ pub(crate) struct Room {
     _permit: OwnedSemaphorePermit,
 }
 
-/// The application's end. Clones lead to the same queue, and none keeps the node alive.
-#[derive(Clone)]
-pub(crate) struct Outbox(Arc<Shared>);
-
 /// The queue's end.
 pub(crate) struct Intake(Arc<Shared>);
 
+/// What both ends share.
 pub(super) struct Shared {
     room: Arc<Semaphore>,
     state: Mutex<State>,
@@ -80,66 +76,11 @@ pub(super) struct Arrived {
     pub(super) cancelled: Vec<PostId>,
 }
 
-/// Both ends of the way into a queue.
-pub(crate) fn channel() -> (Outbox, Intake) {
-    let room = Arc::new(Semaphore::new(ROOM_KIB as usize));
-    let shared = Arc::new(Shared { room, state: Mutex::default(), bell: Notify::new() });
-    (Outbox(Arc::clone(&shared)), Intake(shared))
-}
-
-impl Outbox {
-    /// Waits until a submission of so many bytes has room. Those who wait are served in order; none
-    /// once the node has ended. Safe to cancel.
-    pub(crate) async fn room(&self, bytes: usize) -> Option<Room> {
-        let room = Arc::clone(&self.0.room).acquire_many_owned(price(bytes)).await;
-        room.ok().map(|permit| Room { _permit: permit })
-    }
-
-    /// Hands a submission in, into the room it was given or into what is free. The delivery tells all,
-    /// that it is refused included.
-    pub(crate) fn send(&self, submission: Submission, room: Option<Room>) -> Delivery {
-        let room = match room {
-            Some(room) => Ok(room),
-            None => self.free_room(submission.draft.data().len()),
-        };
-        let mut state = self.0.lock();
-        let (id, delivery, sender) = self.delivery(&mut state);
-        match room {
-            Ok(room) if !state.closed => {
-                let progress = Progress { state: sender, _room: room };
-                state.arrived.posts.push(PendingPost { id, submission, progress });
-                self.0.bell.notify_one();
-            }
-            Ok(_) => drop(sender.send_replace(DeliveryState::Failed(PostError::Closed))),
-            Err(why) => drop(sender.send_replace(DeliveryState::Failed(why))),
-        }
-        delivery
-    }
-
-    /// A delivery that has failed before it began.
-    pub(crate) fn fail(&self, why: PostError) -> Delivery {
-        let (_, delivery, sender) = self.delivery(&mut self.0.lock());
-        sender.send_replace(DeliveryState::Failed(why));
-        delivery
-    }
-
-    fn free_room(&self, bytes: usize) -> Result<Room, PostError> {
-        match Arc::clone(&self.0.room).try_acquire_many_owned(price(bytes)) {
-            Ok(permit) => Ok(Room { _permit: permit }),
-            Err(TryAcquireError::NoPermits) => Err(PostError::QueueFull),
-            Err(TryAcquireError::Closed) => Err(PostError::Closed),
-        }
-    }
-
-    fn delivery(&self, state: &mut State) -> (PostId, Delivery, StateSender) {
-        let id = PostId(state.next_id);
-        state.next_id = state.next_id.saturating_add(1);
-        let (delivery, sender) = Delivery::new(id, &self.0);
-        (id, delivery, sender)
-    }
-}
-
 impl Intake {
+    pub(super) const fn new(shared: Arc<Shared>) -> Self {
+        Self(shared)
+    }
+
     /// Waits until something has come in. Safe to cancel.
     pub(super) async fn next(&self) -> Arrived {
         loop {
@@ -161,6 +102,45 @@ impl Intake {
 }
 
 impl Shared {
+    pub(super) fn new() -> Self {
+        let room = Arc::new(Semaphore::new(ROOM_KIB as usize));
+        Self { room, state: Mutex::default(), bell: Notify::new() }
+    }
+
+    /// Waits for room for so many bytes; nothing once the node has ended.
+    pub(super) async fn room(&self, bytes: usize) -> Option<Room> {
+        let permit = Arc::clone(&self.room).acquire_many_owned(price(bytes)).await;
+        permit.ok().map(|permit| Room { _permit: permit })
+    }
+
+    /// Room for so many bytes, if it is free.
+    pub(super) fn free_room(&self, bytes: usize) -> Result<Room, PostError> {
+        match Arc::clone(&self.room).try_acquire_many_owned(price(bytes)) {
+            Ok(permit) => Ok(Room { _permit: permit }),
+            Err(TryAcquireError::NoPermits) => Err(PostError::QueueFull),
+            Err(TryAcquireError::Closed) => Err(PostError::Closed),
+        }
+    }
+
+    /// The name of the next post.
+    pub(super) fn next_id(&self) -> PostId {
+        let mut state = self.lock();
+        let id = PostId(state.next_id);
+        state.next_id = state.next_id.saturating_add(1);
+        id
+    }
+
+    /// Hands a submission in, or says at once that the queue is closed.
+    pub(super) fn push(&self, id: PostId, submission: Submission, room: Room, sender: StateSender) {
+        let mut state = self.lock();
+        if state.closed {
+            sender.send_replace(DeliveryState::Failed(PostError::Closed));
+            return;
+        }
+        let progress = Progress { state: sender, _room: room };
+        state.arrived.posts.push(PendingPost { id, submission, progress });
+        self.bell.notify_one();
+    }
     pub(super) fn cancel(&self, id: PostId) {
         let mut state = self.lock();
         if !state.closed {

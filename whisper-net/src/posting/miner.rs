@@ -1,4 +1,4 @@
-//! The search for nonces: many threads, several drafts, short searches first, none for ever last.
+//! The search for nonces on several threads. Short searches come first, and no search starves.
 
 use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
@@ -18,20 +18,20 @@ use whisper_core::pow::Work;
 use whisper_core::time::Timestamp;
 
 use super::PostId;
-use super::delivery::PostError;
 use super::intake::Submission;
+use super::state::PostError;
 
-/// Searches for the nonces of drafts, in turns of some milliseconds on tokio's blocking threads.
+/// Searches for the nonces of drafts, in rounds of some milliseconds on tokio's blocking threads.
 ///
-/// A search has no memory: a turn that ends without a nonce has lost nothing, so a draft is dated
-/// anew, given up or put behind a shorter one between any two turns.
+/// A search has no memory: a round that ends without a nonce has lost nothing. So a draft is dated
+/// again, given up or put behind a shorter one between any two rounds.
 pub(crate) struct Miner {
     threads: usize,
     rate: Rate,
     /// In the order in which they were added.
     jobs: Vec<Job>,
-    turns: JoinSet<Report>,
-    /// Whether the next turn is the oldest job's, and not the shortest's.
+    rounds: JoinSet<Report>,
+    /// Whether the next round is the oldest job's, and not the shortest's.
     oldest_is_next: bool,
 }
 
@@ -44,7 +44,7 @@ struct Job {
     dated: Arc<Dated>,
     next_nonce: u64,
     lane: Option<PublicKey>,
-    turns: usize,
+    rounds: usize,
     stop: Stop,
     /// Set once the search is over: jobs before this one may hold it back.
     found: Option<Envelope>,
@@ -57,10 +57,10 @@ struct Dated {
     at: Timestamp,
 }
 
-/// Set, it ends the turns of one job.
+/// Set, it ends the rounds of one job.
 struct Stop(Arc<AtomicBool>);
 
-/// How one turn went.
+/// How one round went.
 enum Report {
     /// A draft was searched on.
     Searched { id: PostId, dated: Arc<Dated>, nonce: Option<u64>, tries: u64, span: Duration },
@@ -75,11 +75,11 @@ pub(crate) struct Mined {
 }
 
 impl Miner {
-    /// A miner on so many threads.
+    /// A pool of so many threads.
     pub(crate) fn new(threads: NonZeroUsize) -> Self {
         let threads = threads.get();
-        let (rate, turns) = (Rate::default(), JoinSet::new());
-        Self { threads, rate, jobs: Vec::new(), turns, oldest_is_next: false }
+        let (rate, rounds) = (Rate::default(), JoinSet::new());
+        Self { threads, rate, jobs: Vec::new(), rounds, oldest_is_next: false }
     }
 
     /// Whether the speed is known.
@@ -92,10 +92,10 @@ impl Miner {
         self.jobs.len() < MOST_JOBS
     }
 
-    /// Measures the speed, unless turns do already. [`Miner::next`] returns when that is done.
+    /// Measures the speed, unless rounds do already. [`Miner::next`] rerounds when that is done.
     pub(crate) fn measure(&mut self) {
-        if self.turns.is_empty() {
-            self.turns.spawn_blocking(measure);
+        if self.rounds.is_empty() {
+            self.rounds.spawn_blocking(measure);
         }
     }
 
@@ -127,29 +127,29 @@ impl Miner {
             dated: Dated::new(now, draft),
             next_nonce: nonce,
             lane,
-            turns: 0,
+            rounds: 0,
             stop: Stop(Arc::default()),
             found: None,
         });
         Ok(())
     }
 
-    /// Gives a draft up. Its turns end within a millisecond.
+    /// Gives a draft up. Its rounds end within a millisecond.
     pub(crate) fn cancel(&mut self, id: PostId) {
         self.jobs.retain(|job| job.id != id);
     }
 
     /// Waits until a draft is finished, or the speed is measured, which gives nothing. Safe to cancel:
-    /// the turns go on, what they report is kept. Never returns while there is nothing to do.
+    /// the rounds go on, what they report is kept. Never rerounds while there is nothing to do.
     pub(crate) async fn next(&mut self, now: impl Fn() -> Timestamp) -> Option<Mined> {
         loop {
             if let Some(mined) = self.release() {
                 return Some(mined);
             }
-            self.fill_turns(now());
-            match self.turns.join_next().await {
+            self.fill_rounds(now());
+            match self.rounds.join_next().await {
                 None => return std::future::pending().await,
-                // Neither is a turn ever aborted, nor does it panic.
+                // Neither is a round ever aborted, nor does it panic.
                 Some(Err(_)) => (),
                 Some(Ok(Report::Measured { tries, span })) => {
                     self.rate = Rate::default();
@@ -166,7 +166,7 @@ impl Miner {
 
     fn note_searched(&mut self, id: PostId, dated: Arc<Dated>, nonce: Option<u64>) {
         let Some(job) = self.jobs.iter_mut().find(|job| job.id == id) else { return };
-        job.turns = job.turns.saturating_sub(1);
+        job.rounds = job.rounds.saturating_sub(1);
         if let Some(nonce) = nonce.filter(|_| job.found.is_none()) {
             let draft =
                 Arc::try_unwrap(dated).map_or_else(|dated| dated.draft.clone(), |own| own.draft);
@@ -190,18 +190,18 @@ impl Miner {
     }
 
     /// Gives idle threads work. A short search gets one thread: more would find it twice.
-    fn fill_turns(&mut self, now: Timestamp) {
-        while self.turns.len() < self.threads {
+    fn fill_rounds(&mut self, now: Timestamp) {
+        while self.rounds.len() < self.threads {
             let Some(index) = self.next_job() else { return };
             let Some(job) = self.jobs.get_mut(index) else { return };
             self.oldest_is_next = !self.oldest_is_next;
             job.date(now);
-            let turn = job.take_turn(self.rate.tries_in(TURN));
-            self.turns.spawn_blocking(turn);
+            let round = job.take_round(self.rate.tries_in(ROUND));
+            self.rounds.spawn_blocking(round);
         }
     }
 
-    /// The job whose turn it is. Every other turn goes to the oldest, so that no search waits for ever;
+    /// The job whose round it is. Every other round goes to the oldest, so that no search waits for ever;
     /// the rest go to the shortest, the older first where both are short. No job begins before a long
     /// one of its lane is over: it would only grow old behind it.
     fn next_job(&self) -> Option<usize> {
@@ -211,7 +211,7 @@ impl Miner {
                 return false;
             }
             let most = if job.is_short() { 1 } else { self.threads };
-            let may = job.turns < most && !before.is_behind_long(job);
+            let may = job.rounds < most && !before.is_behind_long(job);
             before.note(job);
             may
         });
@@ -256,7 +256,7 @@ impl Job {
         self.work <= SHORT
     }
 
-    /// Dates the draft anew after a quarter of its life, so that it never leaves half dead.
+    /// Dates the draft again after a quarter of its life, so that it never leaves half dead.
     fn date(&mut self, now: Timestamp) {
         let Dated { draft, at, .. } = &*self.dated;
         if now.saturating_since(*at) < draft.ttl() / 4 && now >= *at {
@@ -269,13 +269,13 @@ impl Job {
         }
     }
 
-    fn take_turn(&mut self, tries: u64) -> impl FnOnce() -> Report + Send + 'static {
+    fn take_round(&mut self, tries: u64) -> impl FnOnce() -> Report + Send + 'static {
         if self.next_nonce.checked_add(tries).is_none() {
             self.next_nonce = 0;
         }
         let start = self.next_nonce;
         self.next_nonce = start.saturating_add(tries);
-        self.turns = self.turns.saturating_add(1);
+        self.rounds = self.rounds.saturating_add(1);
         let (id, work, end) = (self.id, self.work, self.next_nonce);
         let (dated, stop) = (Arc::clone(&self.dated), Arc::clone(&self.stop.0));
         move || {
@@ -315,7 +315,7 @@ struct Rate {
 }
 
 impl Rate {
-    /// Takes a measurement. Short ones tell more of the clock than of the search.
+    /// Takes a measurement. Short ones measure the clock more than the search.
     fn note(&mut self, tries: u64, span: Duration) {
         if tries < CHUNK || span.is_zero() {
             return;
@@ -331,31 +331,31 @@ impl Rate {
     }
 }
 
-/// Tries on a prefix of nobody for a work that nobody finds, and takes the best of some rounds: what
-/// else this machine does only slows them.
+/// Tries for a work that is never found, and takes the best of some measurements: what else this
+/// machine does only slows them.
 fn measure() -> Report {
     let search = Search::new(&[0; 32]);
-    let round = |_| {
+    let measurement = |_| {
         let begin = Instant::now();
         std::hint::black_box(search.find(0..MEASURED, Work::MAX));
         begin.elapsed()
     };
-    let span = (0..ROUNDS).map(round).min().unwrap_or_default();
+    let span = (0..MEASUREMENTS).map(measurement).min().unwrap_or_default();
     Report::Measured { tries: MEASURED, span }
 }
 
-/// A turn is long against waking a thread, and short against the patience of whoever waits for a
-/// shorter search.
-const TURN: Duration = Duration::from_millis(20);
+/// A round is long against waking a thread, and short against the patience with which a shorter search
+/// is waited for.
+const ROUND: Duration = Duration::from_millis(20);
 /// Tries between two looks at the stop flag: under a millisecond.
 const CHUNK: u64 = 512;
 /// Some 20 ms on one thread.
 const SHORT: Work = Work::new(14);
 /// So many drafts are searched for at once; others wait undated.
 const MOST_JOBS: usize = 256;
-/// Rounds of a measurement, 2 to 10 ms in all.
-const ROUNDS: usize = 8;
-/// Tries of each.
+/// How often the speed is measured, 2 to 10 ms in all.
+const MEASUREMENTS: usize = 8;
+/// Tries of each measurement.
 const MEASURED: u64 = 1 << 10;
 /// Tries a second of one thread, until measured.
 const ASSUMED_RATE: f64 = 1_000_000.0;
@@ -411,7 +411,7 @@ mod tests {
         miner.cancel(id(1));
         let idle = Duration::from_secs(1_000);
         assert!(tokio::time::timeout(idle, miner.next(|| NOW)).await.is_err());
-        assert_eq!((miner.jobs.len(), miner.turns.len()), (0, 0));
+        assert_eq!((miner.jobs.len(), miner.rounds.len()), (0, 0));
     }
 
     #[tokio::test(start_paused = true)]
@@ -457,7 +457,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_draft_is_dated_anew_after_a_quarter_of_its_life() {
+    async fn a_draft_is_dated_again_after_a_quarter_of_its_life() {
         for (later, issued) in [(9, 0), (10, 10), (35, 35)] {
             let mut miner = miner();
             add(&mut miner, 1, rating_of(10), 0);
@@ -481,7 +481,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_machine_that_was_busy_once_is_measured_anew() {
+    async fn a_machine_that_was_busy_once_is_measured_again() {
         let mut miner = miner();
         miner.rate.note(CHUNK, Duration::from_secs(1_000));
         let busy = miner.expected(Work::new(20));

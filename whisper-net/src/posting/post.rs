@@ -29,7 +29,7 @@ use whisper_core::topic::Topic;
 pub struct Post {
     /// Who can read it.
     pub recipient: Recipient,
-    /// Where its readers find it; a random topic if there is none.
+    /// Where its readers find it; a random topic unless set.
     pub topic: Option<Topic>,
     /// What it says.
     pub payload: Vec<u8>,
@@ -37,7 +37,7 @@ pub struct Post {
     pub padding: Option<Vec<u8>>,
     /// Who signs it. Readers can show the signature to others.
     pub signer: Option<Arc<Identity>>,
-    /// How long it lives, 10 seconds to 2 days. Longer costs more work.
+    /// How long it lives, 10 seconds to 2 days; 50 seconds unless set. Longer costs more work.
     pub ttl: Duration,
     /// The rating to work for.
     ///
@@ -46,7 +46,8 @@ pub struct Post {
     /// that it dialled; where that needs more than the patience, the lowest demand. Peers that ask for
     /// more are left out, and the delivery names them.
     pub target: Option<Rating>,
-    /// The most work that is tolerated, as expected time. What needs more fails before it begins.
+    /// The most work that is tolerated, as expected time; 10 seconds unless set. What needs more fails
+    /// before it begins.
     pub patience: Duration,
 }
 
@@ -56,7 +57,7 @@ impl Post {
         Self::new(Recipient::PublicKey(key), None, payload.into())
     }
 
-    /// A message that everybody who shares `key` can read, under the topic they look at.
+    /// A message that all who share `key` can read, under the topic they look at.
     pub fn to_all(key: Arc<SymmetricKey>, topic: Topic, payload: impl Into<Vec<u8>>) -> Self {
         Self::new(Recipient::Symmetric(key), Some(topic), payload.into())
     }
@@ -92,7 +93,7 @@ impl Post {
 }
 
 impl fmt::Debug for Post {
-    /// Tells what everybody will see, and not what the message says or whom it is for.
+    /// Shows what every peer will see, and neither what the message says nor its recipient.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Post")
             .field("payload", &format_args!("{} bytes", self.payload.len()))
@@ -109,11 +110,11 @@ impl fmt::Debug for Post {
 pub enum Recipient {
     /// The holder of this key's private half.
     PublicKey(PublicKey),
-    /// Everybody who shares this key.
+    /// All who share this key.
     Symmetric(Arc<SymmetricKey>),
 }
 
 /// go-ethereum's default.
 const DEFAULT_TTL: Duration = Duration::from_secs(50);
-/// What a person at a desk puts up with.
+/// What a person puts up with.
 const DEFAULT_PATIENCE: Duration = Duration::from_secs(10);

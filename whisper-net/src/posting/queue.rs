@@ -12,9 +12,6 @@ use whisper_core::node::Rejection;
 use whisper_core::time::Timestamp;
 
 use super::PostId;
-use super::delivery::DeliveryState;
-use super::delivery::PostError;
-use super::delivery::StateSender;
 use super::demand::Choice;
 use super::demand::PeerDemand;
 use super::intake::Arrived;
@@ -22,6 +19,9 @@ use super::intake::Intake;
 use super::intake::PendingPost;
 use super::intake::Progress;
 use super::miner::Miner;
+use super::state::DeliveryState;
+use super::state::PostError;
+use super::state::StateSender;
 
 /// Keeps posts: those to be looked at, those that wait for a peer, those that are worked on, those in
 /// the pool. All but the last leave in the order in which they came, as far as their work allows.
