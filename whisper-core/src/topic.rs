@@ -5,6 +5,7 @@ use core::str::FromStr;
 
 use rand_core::CryptoRng;
 
+use crate::hash::keccak256;
 use crate::hex::parse_hex;
 
 /// Four public bytes by which readers find an envelope. Prints and parses as eight hex digits.
@@ -22,6 +23,13 @@ impl Topic {
         let mut bytes = [0; 4];
         rng.fill_bytes(&mut bytes);
         Self(bytes)
+    }
+
+    /// The topic that a word stands for, as go-ethereum's clients make it: the first four bytes of its
+    /// Keccak-256 hash. Everybody who guesses the word knows the topic.
+    pub fn of_word(word: &str) -> Self {
+        let [first, second, third, fourth, ..] = keccak256(word.as_bytes());
+        Self([first, second, third, fourth])
     }
 
     /// The bytes.
@@ -149,6 +157,13 @@ mod tests {
         for text in ["", "fae0f0a", "fae0f0acaa", "0xfae0f0ag", "fäe0f0a"] {
             assert_eq!(text.parse::<Topic>(), Err(InvalidTopic), "{text}");
         }
+    }
+
+    #[test]
+    fn a_word_stands_for_the_first_bytes_of_its_hash() {
+        // As Ethereum's selectors are made: EIP-20, "transfer".
+        let topic = Topic::of_word("transfer(address,uint256)");
+        assert_eq!(topic, Topic::new([0xa9, 0x05, 0x9c, 0xbb]));
     }
 
     #[test]

@@ -9,8 +9,8 @@ actor Chat {
     private let talks: Conversations
     /// Whom we talk to.
     private var peer: PublicKey?
-    /// Who has asked and has no answer yet.
-    private var asks: PublicKey?
+    /// Strangers who wait for an answer.
+    private var asks: [PublicKey] = []
     private var ready = 0
 
     init(name: String, node: Node, talks: Conversations) {
@@ -45,7 +45,7 @@ actor Chat {
         }
     }
 
-    /// Says goodbye, as well as it goes, and wipes the keys.
+    /// Says goodbye for a moment at most, and wipes the keys.
     func leave() async throws {
         // The other side may have been first.
         if let peer, let goodbye = try? await talks.hangUp(peer: peer) {
@@ -63,29 +63,45 @@ actor Chat {
     /// Does what a line asks for. Whether the chat goes on.
     private func obey(_ line: String) async throws -> Bool {
         let line = line.trimmingCharacters(in: .whitespaces)
-        switch (line, asks, peer) {
-        case ("", _, _): break
-        case ("/quit", _, _): return false
-        case ("/accept", let stranger?, _):
-            do {
-                try await talks.accept(peer: stranger)
-                (asks, peer) = (nil, stranger)
-            } catch {
-                say("* not accepted: \(error)")
-            }
-        case ("/refuse", let stranger?, _):
-            asks = nil
-            do {
-                try await talks.decline(peer: stranger)
-                say("* refused; nobody is told")
-            } catch {
-                say("* not refused: \(error)")
-            }
-        case _ where line.hasPrefix("/"): say("* commands: /accept, /refuse, /quit")
-        case (_, _, nil): say("* nobody is here yet")
-        case (_, _, let peer?): await tell(peer, line)
+        let words = line.split(separator: " ", maxSplits: 1).map(String.init)
+        let who = words.count > 1 ? words[1] : ""
+        switch (words.first ?? "", peer) {
+        case ("", _): break
+        case ("/quit", _): return false
+        case ("/accept", _): if let stranger = asker(who) { await accept(stranger) }
+        case ("/refuse", _): if let stranger = asker(who) { await refuse(stranger) }
+        case _ where line.hasPrefix("/"): say("* commands: /accept KEY, /refuse KEY, /quit")
+        case (_, nil): say("* nobody is here yet")
+        case (_, let peer?): await tell(peer, line)
         }
         return true
+    }
+
+    /// The one stranger whose key begins so: another may have asked while the command was typed.
+    private func asker(_ begin: String) -> PublicKey? {
+        let fitting = asks.filter { !begin.isEmpty && $0.hex.dropFirst(2).hasPrefix(begin) }
+        if fitting.count != 1 { say("* say whom, by the beginning of the key: /accept 1a2b3c4d") }
+        return fitting.count == 1 ? fitting[0] : nil
+    }
+
+    private func accept(_ stranger: PublicKey) async {
+        do {
+            try await talks.accept(peer: stranger)
+            asks.removeAll { $0 == stranger }
+            peer = stranger
+        } catch {
+            say("* not accepted: \(error)")
+        }
+    }
+
+    private func refuse(_ stranger: PublicKey) async {
+        asks.removeAll { $0 == stranger }
+        do {
+            try await talks.decline(peer: stranger)
+            say("* refused; nobody is told")
+        } catch {
+            say("* not refused: \(error)")
+        }
     }
 
     private func tell(_ peer: PublicKey, _ text: String) async {
@@ -102,9 +118,10 @@ actor Chat {
     private func hear(_ event: ConversationEvent) throws -> Bool {
         switch event {
         case .invited(_, let peer):
-            say("* \(short(peer)) wants to talk: /accept or /refuse")
+            let begin = short(peer)
+            say("* \(begin) wants to talk: /accept \(begin) or /refuse \(begin)")
             say("* compare the whole key by another way: \(peer)")
-            asks = peer
+            asks = asks.filter { $0 != peer } + [peer]
         case .established(_, let peer):
             say("* you talk with \(short(peer))")
             self.peer = peer
@@ -170,8 +187,10 @@ private func short(_ key: PublicKey) -> Substring {
     key.hex.dropFirst(2).prefix(8)
 }
 
-/// What a peer says, without what could play with the terminal.
+/// What a peer says, not endless, and without what could play with the terminal or cannot be seen.
 private func printable(_ payload: Data) -> String {
-    let text = String(decoding: payload, as: UTF8.self)
-    return String(String.UnicodeScalarView(text.unicodeScalars.filter { $0.properties.generalCategory != .control }))
+    let unseen: Set<Unicode.GeneralCategory> = [.control, .format, .lineSeparator, .paragraphSeparator]
+    let scalars = String(decoding: payload, as: UTF8.self).unicodeScalars
+    let seen = scalars.filter { !unseen.contains($0.properties.generalCategory) }
+    return String(String.UnicodeScalarView(seen.prefix(2_000)))
 }

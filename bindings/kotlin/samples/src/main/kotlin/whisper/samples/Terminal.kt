@@ -29,8 +29,8 @@ internal class Terminal(private val name: String, private val talks: Conversatio
     /** Whom we talk to. */
     @Volatile private var peer: PublicKey? = null
 
-    /** Who has asked and has no answer yet. */
-    @Volatile private var asks: PublicKey? = null
+    /** Strangers who wait for an answer. */
+    @Volatile private var asks = emptyList<PublicKey>()
     private var ready = 0
     private val deliveries = CoroutineScope(SupervisorJob() + Dispatchers.Default)
 
@@ -64,7 +64,7 @@ internal class Terminal(private val name: String, private val talks: Conversatio
         coroutineContext.job.cancelChildren()
     }
 
-    /** Wipes the keys and says goodbye, as well as it goes. */
+    /** Says goodbye for a moment at most, and wipes the keys. */
     suspend fun leave() {
         deliveries.cancel()
         val peer = peer ?: return
@@ -79,23 +79,31 @@ internal class Terminal(private val name: String, private val talks: Conversatio
     /** Does what a line asks for; false if it is to leave. */
     private suspend fun say(line: String): Boolean {
         val text = line.trim()
-        val (asks, peer) = asks to peer
+        val peer = peer
+        val (command, who) = text.substringBefore(' ') to text.substringAfter(' ', "").trim()
         when {
             text.isEmpty() -> {}
             text == "/quit" -> return false
-            text == "/accept" && asks != null -> accept(asks)
-            text == "/refuse" && asks != null -> refuse(asks)
-            text.startsWith("/") -> println("* commands: /accept, /refuse, /quit")
+            command == "/accept" -> asker(who)?.let { accept(it) }
+            command == "/refuse" -> asker(who)?.let { refuse(it) }
+            text.startsWith("/") -> println("* commands: /accept KEY, /refuse KEY, /quit")
             peer == null -> println("* nobody is here yet")
             else -> send(peer, text)
         }
         return true
     }
 
+    /** The one stranger whose key begins so: another may have asked while the command was typed. */
+    private fun asker(begin: String): PublicKey? {
+        val fitting = asks.filter { begin.isNotEmpty() && it.hex.drop(2).startsWith(begin) }
+        if (fitting.size != 1) println("* say whom, by the beginning of the key: /accept 1a2b3c4d")
+        return fitting.singleOrNull()
+    }
+
     private suspend fun accept(stranger: PublicKey) {
         try {
             talks.accept(stranger)
-            asks = null
+            asks -= stranger
             peer = stranger
         } catch (error: WhisperException) {
             println("* not accepted: $error")
@@ -103,7 +111,7 @@ internal class Terminal(private val name: String, private val talks: Conversatio
     }
 
     private suspend fun refuse(stranger: PublicKey) {
-        asks = null
+        asks -= stranger
         try {
             talks.decline(stranger)
             println("* refused; nobody is told")
@@ -136,9 +144,10 @@ internal class Terminal(private val name: String, private val talks: Conversatio
     private fun hear(event: ConversationEvent): Boolean {
         when (event) {
             is ConversationEvent.Invited -> {
-                println("* ${short(event.peer)} wants to talk: /accept or /refuse")
+                val begin = short(event.peer)
+                println("* $begin wants to talk: /accept $begin or /refuse $begin")
                 println("* compare the whole key by another way: ${event.peer}")
-                asks = event.peer
+                asks = asks - event.peer + event.peer
             }
             is ConversationEvent.Established -> {
                 println("* you talk with ${short(event.peer)}")
@@ -182,8 +191,12 @@ internal class Terminal(private val name: String, private val talks: Conversatio
 /** The beginning of a key, to tell people apart on a screen. */
 private fun short(key: PublicKey) = key.hex.drop(2).take(8)
 
-/** What a peer says, without what could play with the terminal. */
-private fun printable(text: String) = text.filterNot { it.isISOControl() }
+/** What a peer says, not endless, and without what could play with the terminal or cannot be seen. */
+private fun printable(text: String) =
+    text.filterNot { it.isISOControl() || it.category in UNSEEN }.take(2_000)
+
+private val UNSEEN =
+    setOf(CharCategory.FORMAT, CharCategory.LINE_SEPARATOR, CharCategory.PARAGRAPH_SEPARATOR)
 
 /** As the Rust chat writes it. */
 private fun name(why: Ended) =
