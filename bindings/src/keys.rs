@@ -102,7 +102,7 @@ impl SymmetricKey {
     }
 
     /// The key that go-ethereum makes of a password, in UTF-8. That takes milliseconds, for whoever
-    /// guesses as well: take a long one.
+    /// guesses as well: take a long one, in the form NFC of Unicode.
     #[uniffi::constructor]
     pub fn from_password(password: &[u8]) -> Result<Arc<Self>, WhisperError> {
         faults::enter("SymmetricKey.from_password");

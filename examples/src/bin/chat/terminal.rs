@@ -79,7 +79,7 @@ struct Chat {
     ready: usize,
     talks: Conversations,
     /// Tells what becomes of what was sent.
-    tellers: JoinSet<()>,
+    reports: JoinSet<()>,
     /// What no peer has yet: true once one has.
     underway: JoinSet<bool>,
     /// Messages that no peer will ever have.
@@ -94,7 +94,7 @@ impl Chat {
             asks: Vec::new(),
             ready: 0,
             talks,
-            tellers: JoinSet::new(),
+            reports: JoinSet::new(),
             underway: JoinSet::new(),
             unsent: 0,
         }
@@ -286,7 +286,7 @@ impl Chat {
     /// Tells what becomes of what was sent, beside the conversation.
     fn follow(&mut self, what: &'static str, sent: Sent) {
         for delivery in sent.into_deliveries() {
-            self.tellers.spawn(tell(what, delivery.clone()));
+            self.reports.spawn(report(what, delivery.clone()));
             self.underway.spawn(async move { delivery.sent().await.is_ok() });
         }
         while let Some(done) = self.underway.try_join_next() {
@@ -312,7 +312,7 @@ impl Chat {
                 () = &mut late => break,
             }
         }
-        self.tellers.abort_all();
+        self.reports.abort_all();
         // A goodbye ends the session at once, whatever is still on its way to the other side.
         if let (Some(peer), false) = (self.peer, matches!(way, Way::InputEnded)) {
             // The other side may have been first.
@@ -325,7 +325,7 @@ impl Chat {
     }
 }
 
-async fn tell(what: &'static str, mut delivery: Delivery) {
+async fn report(what: &'static str, mut delivery: Delivery) {
     while let Some(state) = delivery.changed().await {
         match state {
             DeliveryState::Waiting => say!("  ({what}: waits for a peer)"),
