@@ -10,18 +10,25 @@
 //! randomness as `&mut impl CryptoRng`, always the last. What peers send can make it neither panic
 //! nor remember without bound. A driver that owns sockets and time is the crate `whisper-net`.
 //!
-//! # The house
+//! # The map
 //!
-//! A module imports only from floors below its own; a test holds it so.
+//! ```text
+//!    relays, holds no key          reads, holds keys            what is public and lasts
 //!
-//! | floor | modules |
-//! |---|---|
-//! | 5 | [`node`]: the relay engine, which holds no key and imports nothing that could read |
-//! | 4 | [`pool`], [`packet`]; [`inbox`] and [`session`] for those who hold keys |
-//! | 3 | [`envelope`]: what peers relay; [`message`]: what is inside |
-//! | 2 | [`identity`], [`topic`], [`pow`] |
-//! | 1 | [`crypto`]: the one door to the cipher crates |
-//! | 0 | [`time`], [`hash`], [`rlp`], [`peer`] |
+//!    node                                                       ledger
+//!      │                                                          blocks, names, proofs,
+//!    pool  packet                  inbox  session                 light client, sync
+//!      └──────────┬──────────────────┴─────┐                      │
+//!              envelope                 message                   │
+//!                 └───────────┬────────────┘                      │
+//!                   identity  topic  pow                          │
+//!                             └──────────────────┬────────────────┘
+//!                                  crypto  hash  rlp  time
+//! ```
+//!
+//! A module imports only from those below it, what relays imports nothing that reads, and the ledger
+//! and the rest do not know each other: `ARCHITECTURE.md` of the repository draws it floor by floor, and
+//! tests hold it.
 //!
 //! # Which type to start with
 //!
@@ -31,6 +38,13 @@
 //! | write to somebody | [`identity::Identity`] or [`identity::SymmetricKey`], then [`message`] and [`envelope::Draft`] |
 //! | read what is for you | [`inbox::Inbox`] |
 //! | talk | [`session::Sessions`] |
+//! | keep a block chain | [`ledger::Ledger`], and [`ledger::sync::LedgerNode`] to keep up with others |
+//! | believe a block chain without keeping it | [`ledger::LightClient`], and [`ledger::sync::LightNode`] |
+//! | check what this crate does against its rules | [`spec`]: the formats byte by byte, and the attacks that tests are named after |
+//!
+//! Engines have one contract: a step takes the time first, then what has happened; it returns what is to
+//! be done, which the compiler wants carried out before the next step; `poll_timeout` says when to come
+//! back. An engine that wants something stored waits until its host says that it is.
 //!
 //! # Embedding
 //!

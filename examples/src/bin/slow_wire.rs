@@ -1,0 +1,73 @@
+//! A transport of one's own: it takes another one's events and tells each of them later.
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::time::{Instant, Sleep, sleep};
+use whisper_core::peer::PeerId;
+use whisper_examples::Failure;
+use whisper_net::memory::MemoryNetwork;
+use whisper_net::transport::{DialError, Goodbye, Protocol, Transport, TransportEvent};
+use whisper_net::{Config, Event};
+
+struct Slow<T> {
+    wire: T,
+    held: VecDeque<(Instant, TransportEvent)>,
+    alarm: Pin<Box<Sleep>>,
+}
+
+impl<T: Transport> Transport for Slow<T> {
+    fn poll_events(
+        &mut self,
+        cx: &mut Context<'_>,
+        events: &mut Vec<TransportEvent>,
+    ) -> Poll<usize> {
+        // Intake is bounded: while enough is held, the wire is left unread.
+        let mut fresh = Vec::new();
+        if self.held.len() < 1_024 && self.wire.poll_events(cx, &mut fresh) == Poll::Ready(0) {
+            return Poll::Ready(0);
+        }
+        let due = Instant::now() + Duration::from_secs(1);
+        self.held.extend(fresh.into_iter().map(|event| (due, event)));
+        let Some((due, _)) = self.held.front() else { return Poll::Pending };
+        self.alarm.as_mut().reset(*due);
+        ready!(self.alarm.as_mut().poll(cx));
+        events.extend(self.held.pop_front().map(|(_, event)| event));
+        Poll::Ready(1)
+    }
+
+    fn send(&mut self, peer: PeerId, protocol: Protocol, code: u8, payload: Vec<u8>) {
+        self.wire.send(peer, protocol, code, payload);
+    }
+
+    fn throttle(&mut self, peer: PeerId, span: Duration) {
+        self.wire.throttle(peer, span);
+    }
+
+    fn disconnect(&mut self, peer: PeerId, why: Goodbye) {
+        self.wire.disconnect(peer, why);
+    }
+
+    fn dial(&mut self, address: &str) -> Result<(), DialError> {
+        self.wire.dial(address)
+    }
+
+    fn offer(&mut self, protocol: Protocol) {
+        self.wire.offer(protocol);
+    }
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Failure> {
+    let network = MemoryNetwork::new();
+    let slow = |wire| Slow { wire, held: VecDeque::new(), alarm: Box::pin(sleep(Duration::ZERO)) };
+    let ours = whisper_net::start(Config::new(slow(network.transport("ours"))))?;
+    let _theirs = whisper_net::start(Config::new(network.transport("theirs")))?;
+    let (begin, mut events) = (Instant::now(), ours.events().await?);
+    ours.dial("memory:theirs").await?;
+    while !matches!(events.next().await, Some(Ok(Event::Ready(_))) | None) {}
+    println!("ready after {:.1?}", begin.elapsed());
+    Ok(())
+}
