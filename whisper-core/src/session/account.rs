@@ -212,5 +212,5 @@ impl Bucket {
 /// Invitations that are remembered: some 100 bytes each.
 const MAX_SEEN: usize = 65_536;
 /// An invitation that was made so long before these sessions began is taken: it may have been on its
-/// way. What was recorded within this time and comes again cannot be told from it.
+/// way. What was recorded within this time and is sent again looks the same.
 const BEFORE_START: Duration = Duration::from_secs(600);

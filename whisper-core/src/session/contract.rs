@@ -20,7 +20,7 @@ pub enum SessionOutput {
     Persist(Batch),
     /// Find a nonce for this and publish it.
     Transmit(Outgoing),
-    /// Tell the application.
+    /// Report this to the application.
     Event(SessionEvent),
     /// These topics are watched from now on, or their envelopes were refused while a step was
     /// outstanding: give every envelope that came under one of them, and that nothing opened, to

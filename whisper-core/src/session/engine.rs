@@ -184,8 +184,8 @@ impl Sessions {
             .collect()
     }
 
-    /// Wipes all keys at once and tells nobody. Steps that are outstanding are given up; the batch
-    /// removes what was stored.
+    /// Wipes all keys at once; peers learn nothing of it. Steps that are outstanding are given up; the
+    /// batch removes what was stored.
     pub fn burn(&mut self) -> Vec<SessionOutput> {
         let mut change = Change::default();
         let outstanding = core::mem::take(&mut self.pending).into_values();
@@ -203,7 +203,7 @@ impl Sessions {
         self.account.contacts.iter().copied()
     }
 
-    /// The sessions that may be told of.
+    /// The sessions that may be shown.
     pub fn sessions(&self) -> impl Iterator<Item = SessionInfo> {
         self.live.values().filter(|session| session.state.visible).map(Session::info)
     }
@@ -354,11 +354,11 @@ impl Change {
         Self { peers: vec![peer], ..Self::default() }
     }
 
-    pub(super) fn tell(&mut self, event: SessionEvent) {
+    pub(super) fn report(&mut self, event: SessionEvent) {
         self.outputs.push(SessionOutput::Event(event));
     }
 
-    /// Takes a session away. Of one that was never told of, nothing is told now.
+    /// Takes a session away. The end of one that was never shown is not reported.
     pub(super) fn end(&mut self, session: &Session, why: Ended) {
         self.put.retain(|put| put.facts.id != session.facts.id);
         self.gone.push(session.facts.id);
@@ -366,7 +366,7 @@ impl Change {
             self.peers.push(session.facts.peer);
         }
         if session.state.visible {
-            self.tell(session.ended(why));
+            self.report(session.ended(why));
         }
     }
 

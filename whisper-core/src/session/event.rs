@@ -1,4 +1,4 @@
-//! What sessions tell the application.
+//! What sessions report to the application.
 
 use alloc::vec::Vec;
 use core::fmt;
@@ -10,8 +10,8 @@ use crate::identity::PublicKey;
 use crate::time::Timestamp;
 
 /// Something the application may care about. Of a session that is not accepted only
-/// [`SessionEvent::Invited`] and [`SessionEvent::Ended`] are told. Its text form tells neither the
-/// peer nor what is said.
+/// [`SessionEvent::Invited`] and [`SessionEvent::Ended`] are reported. The text form of an event shows
+/// neither the peer nor what is said.
 #[derive(Clone, Eq, PartialEq)]
 pub enum SessionEvent {
     /// A stranger wants to talk. The text is withheld until

@@ -71,11 +71,11 @@ impl Sessions {
             let text = Words { name, order, missing: 0, sent_at, data };
             match session.state.accepted {
                 true => {
-                    change.tell(session.established());
-                    change.tell(session.message(text));
+                    change.report(session.established());
+                    change.report(session.message(text));
                 }
                 false => {
-                    change.tell(session.invited());
+                    change.report(session.invited());
                     session.state.withheld.push(text);
                 }
             }
@@ -206,10 +206,10 @@ impl Sessions {
             session.state.accepted = true;
             session.start_ack(now, rng);
             if session.state.visible {
-                change.tell(session.established());
+                change.report(session.established());
             }
             let withheld = core::mem::take(&mut session.state.withheld);
-            withheld.into_iter().for_each(|words| change.tell(session.message(words)));
+            withheld.into_iter().for_each(|words| change.report(session.message(words)));
             change.put.push(session);
         }
         change
@@ -285,7 +285,7 @@ impl Sessions {
             Role::Responder => !before.state.visible,
         };
         if first {
-            change.tell(match session.state.accepted {
+            change.report(match session.state.accepted {
                 true => session.established(),
                 false => session.invited(),
             });
@@ -298,7 +298,7 @@ impl Sessions {
                 let words = Words { name, order, missing, sent_at, data };
                 session.owe(now, name, rng);
                 match session.state.accepted {
-                    true => change.tell(session.message(words)),
+                    true => change.report(session.message(words)),
                     false => {
                         session.state.withheld.push(words);
                         self.give_way(&session, &mut change).map_err(|Full| OpenError::Withheld)?;
@@ -307,13 +307,13 @@ impl Sessions {
             }
             Some(Content::Close) => return Ok(self.closed(sent_at, session, change)),
             Some(Content::Cover) => (),
-            // Of a session that is not accepted nothing but the invitation and its end is told.
+            // Of a session that is not accepted nothing but the invitation and its end is reported.
             Some(Content::Ack(_)) | None if session.is_pending() => (),
             Some(Content::Ack(names)) if names.is_empty() => (),
             Some(Content::Ack(names)) => {
-                change.tell(SessionEvent::Acknowledged { session: id, peer, names });
+                change.report(SessionEvent::Acknowledged { session: id, peer, names });
             }
-            None => change.tell(SessionEvent::Malformed { session: id, peer }),
+            None => change.report(SessionEvent::Malformed { session: id, peer }),
         }
         self.evict(session, &mut change);
         Ok(change)

@@ -54,7 +54,7 @@ pub(super) struct Facts {
 pub(super) struct State {
     /// We want to talk on it: we invited, or the peer is a contact, or the user said so.
     pub(super) accepted: bool,
-    /// It may be told of: always, but for a bound invitation that may have been passed on by
+    /// It may be shown: always, but for a bound invitation that may have been passed on by
     /// somebody who cannot derive its keys. One message that opens shows that the peer can.
     pub(super) visible: bool,
     /// A message of the peer has opened on it.
@@ -113,7 +113,7 @@ impl Session {
         Ok(self.outgoing(sealed, name, ttl, rng))
     }
 
-    /// What carries a sealed message, and what is to be told of it.
+    /// What carries a sealed message, and what is to be reported of it.
     pub(super) fn outgoing(
         &self,
         sealed: Sealed,
@@ -122,7 +122,7 @@ impl Session {
         rng: &mut impl CryptoRng,
     ) -> (Outgoing, Option<SessionEvent>) {
         let Facts { id: session, peer, .. } = self.facts;
-        let told = sealed.set_back.then_some(SessionEvent::ClockSetBack { session, peer });
+        let event = sealed.set_back.then_some(SessionEvent::ClockSetBack { session, peer });
         let outgoing = Outgoing {
             session,
             peer,
@@ -133,7 +133,7 @@ impl Session {
             data: sealed.data,
             seal_again_at: sealed.seal_again_at,
         };
-        (outgoing, told)
+        (outgoing, event)
     }
 
     /// Notes that a message is to be acknowledged: within the hour, all at once, so that reading

@@ -119,15 +119,15 @@ impl Sessions {
         let mut session = self.live.get(&outgoing.session).ok_or(SessionError::NoSession)?.clone();
         let sealed = session.channel.seal_again(now, &outgoing.data, rng)?;
         let mut change = Change::new(outgoing.peer);
-        let (again, told) =
+        let (again, event) =
             session.outgoing(sealed, outgoing.message, self.account.settings.ttl, rng);
         change.outputs.push(SessionOutput::Transmit(again));
-        change.outputs.extend(told.map(SessionOutput::Event));
+        change.outputs.extend(event.map(SessionOutput::Event));
         change.put.push(session);
         Ok(self.step(change))
     }
 
-    /// Ends all sessions with `peer`, and tries to tell it so, in two envelopes.
+    /// Ends all sessions with `peer`, and says so in two envelopes, if it can.
     ///
     /// # Errors
     /// [`SessionError`]; then nothing has changed.
@@ -144,7 +144,7 @@ impl Sessions {
         let mut change = Change::new(*peer);
         if let Some(mut session) = self.sendable(now, peer).cloned() {
             for _ in 0..2 {
-                // The end does not depend on its being told.
+                // The session ends in any case.
                 _ = self.say(now, &mut session, &Content::Close, &mut change, rng);
             }
         }
@@ -182,9 +182,9 @@ impl Sessions {
         change: &mut Change,
         rng: &mut impl CryptoRng,
     ) -> Result<(), SessionError> {
-        let (outgoing, told) = session.seal(now, self.account.settings.ttl, content, rng)?;
+        let (outgoing, event) = session.seal(now, self.account.settings.ttl, content, rng)?;
         change.outputs.push(SessionOutput::Transmit(outgoing));
-        change.outputs.extend(told.map(SessionOutput::Event));
+        change.outputs.extend(event.map(SessionOutput::Event));
         Ok(())
     }
 

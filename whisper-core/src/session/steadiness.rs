@@ -4,8 +4,8 @@ use core::time::Duration;
 
 use crate::time::Timestamp;
 
-/// What two looks at the clock tell: keys are wiped, and invitations forgotten, only once the clock
-/// has moved evenly for ten minutes. A clock that is a day ahead for a moment destroys nothing.
+/// Keys are wiped, and invitations forgotten, only once the clock has moved evenly for ten minutes
+/// from one look to the next. A clock that is a day ahead for a moment destroys nothing.
 #[derive(Debug)]
 pub(super) struct Steadiness {
     last: Timestamp,

@@ -58,7 +58,7 @@ impl Party {
         now: Timestamp,
         step: Vec<SessionOutput>,
     ) -> (Vec<Envelope>, Vec<SessionEvent>) {
-        let (mut sent, mut told) = (vec![], vec![]);
+        let (mut sent, mut events) = (vec![], vec![]);
         for output in step {
             match output {
                 SessionOutput::Persist(batch) => {
@@ -66,16 +66,16 @@ impl Party {
                     let outputs = self.sessions.stored(now, batch.id());
                     let (then, next) = self.run(now, outputs);
                     sent.extend(then);
-                    told.extend(next);
+                    events.extend(next);
                 }
                 SessionOutput::Transmit(outgoing) => {
                     sent.push(outgoing.draft(now).unwrap().seal(0));
                 }
-                SessionOutput::Event(event) => told.push(event),
+                SessionOutput::Event(event) => events.push(event),
                 SessionOutput::LookBack(_) => (),
             }
         }
-        (sent, told)
+        (sent, events)
     }
 
     fn write(&mut self, batch: &Batch) {
@@ -214,9 +214,9 @@ fn a_bound_invitation_shows_nothing_until_a_message_opens() {
     assert_eq!(invitation.data().len(), 369);
     assert_eq!(bob.take_invitation(NOW, &invitation), Ok(vec![]));
     assert_eq!(bob.sessions.sessions().count(), 0);
-    let told = bob.open(NOW, &first).unwrap();
-    assert_eq!(names(&told), ["established", "message"]);
-    assert_eq!(texts(&told), ["hello"]);
+    let events = bob.open(NOW, &first).unwrap();
+    assert_eq!(names(&events), ["established", "message"]);
+    assert_eq!(texts(&events), ["hello"]);
     assert_eq!(bob.sessions.sessions().next().unwrap().state, SessionState::Established);
 }
 
@@ -243,9 +243,9 @@ fn the_words_of_a_stranger_are_withheld_until_they_are_accepted() {
     assert_eq!(names(&bob.hear(NOW, &first)), ["invited"]);
     assert_eq!(bob.hear(NOW, &second), []);
     assert_eq!(bob.sessions.sessions().next().unwrap().state, SessionState::Pending);
-    let told = bob.accept(NOW, alice.key());
-    assert_eq!(texts(&told), ["hello", "are you there?"]);
-    assert_eq!(names(&told)[0], "established");
+    let events = bob.accept(NOW, alice.key());
+    assert_eq!(texts(&events), ["hello", "are you there?"]);
+    assert_eq!(names(&events)[0], "established");
     assert_eq!(bob.sessions.contacts().collect::<Vec<_>>(), [alice.key()]);
     assert_eq!(bob.sessions.accept(NOW, &alice.key(), &mut bob.rng), Err(SessionError::NotInvited));
 }
@@ -279,8 +279,8 @@ fn a_strict_invitation_is_seen_at_once() {
     let [mut alice, mut bob, mut carol] = [1, 2, 3].map(Party::new);
     bob.befriend(alice.key());
     let invitation = alice.invite_strictly(NOW, bob.key(), "hello");
-    let told = bob.hear(NOW, &invitation);
-    assert_eq!((names(&told), texts(&told)), (vec!["established", "message"], vec!["hello"]));
+    let events = bob.hear(NOW, &invitation);
+    assert_eq!((names(&events), texts(&events)), (vec!["established", "message"], vec!["hello"]));
 
     let invitation = alice.invite_strictly(NOW, carol.key(), "hello");
     assert_eq!(names(&carol.hear(NOW, &invitation)), ["invited"]);
@@ -303,10 +303,12 @@ fn messages_are_acknowledged_within_the_hour_all_at_once() {
     }
     let due = bob.sessions.poll_timeout().unwrap();
     assert!(due > NOW && due <= after(3_600));
-    let (sent, told) = bob.tick(after(3_600));
-    assert_eq!((sent.len(), told), (1, vec![]));
-    let told = alice.hear(after(3_600), &sent[0]);
-    let [SessionEvent::Acknowledged { names: read, .. }] = &told[..] else { panic!("{told:?}") };
+    let (sent, events) = bob.tick(after(3_600));
+    assert_eq!((sent.len(), events), (1, vec![]));
+    let events = alice.hear(after(3_600), &sent[0]);
+    let [SessionEvent::Acknowledged { names: read, .. }] = &events[..] else {
+        panic!("{events:?}")
+    };
     assert_eq!(read[1..], names, "the first is the text of the invitation");
     assert_eq!(bob.tick(after(3_601)).0, [], "nothing more is owed");
 }
@@ -328,8 +330,8 @@ fn when_both_invite_at_once_both_settle_on_the_newer_session() {
         let [mut alice, mut bob] = [1, 2].map(Party::new);
         let ours = alice.invite(after(early), bob.key(), "from Alice");
         let theirs = bob.invite(after(late), alice.key(), "from Bob");
-        let told = ours.iter().flat_map(|envelope| bob.hear(after(2), envelope));
-        assert_eq!(names(&told.collect::<Vec<_>>()), ["established", "message"]);
+        let events = ours.iter().flat_map(|envelope| bob.hear(after(2), envelope));
+        assert_eq!(names(&events.collect::<Vec<_>>()), ["established", "message"]);
         theirs.iter().for_each(|envelope| _ = alice.hear(after(2), envelope));
         // One message each way and both are confirmed.
         let envelope = alice.say(after(2), bob.key(), "1");
@@ -358,8 +360,8 @@ fn closing_ends_all_sessions_of_both_and_wipes_their_keys() {
     assert_ne!(sent[0].topic(), sent[1].topic());
     assert!(alice.sessions.live.is_empty());
     // The first is lost.
-    let told = bob.hear(after(2), &sent[1]);
-    assert_eq!(names(&told), ["ended", "ended"]);
+    let events = bob.hear(after(2), &sent[1]);
+    assert_eq!(names(&events), ["ended", "ended"]);
     assert!(bob.sessions.live.is_empty() && bob.sessions.watch.topics.is_empty());
     assert!(keys.iter().all(|keys| keys.strong_count() == 0));
     assert_eq!(
@@ -382,8 +384,8 @@ fn a_session_made_after_the_close_was_said_outlives_it() {
 fn a_new_session_takes_the_place_of_the_old_and_that_is_told() {
     let [mut alice, mut bob] = talking();
     let again = alice.invite(after(10), bob.key(), "again");
-    let told: Vec<_> = again.iter().flat_map(|envelope| bob.hear(after(10), envelope)).collect();
-    assert_eq!(names(&told), ["established", "message", "replaced"]);
+    let events: Vec<_> = again.iter().flat_map(|envelope| bob.hear(after(10), envelope)).collect();
+    assert_eq!(names(&events), ["established", "message", "replaced"]);
 }
 
 #[test]

@@ -10,12 +10,12 @@ fn a_clock_that_was_ahead_and_is_set_right_stops_nobody() {
     let [mut alice, mut bob] = talking();
     alice.say(after(HOUR + 100), bob.key(), "into the future");
     let step = alice.sessions.send(after(1), &bob.key(), b"after it", &mut alice.rng).unwrap();
-    let (sent, told) = alice.run(after(1), step);
-    assert_eq!(names(&told), ["set back"]);
+    let (sent, events) = alice.run(after(1), step);
+    assert_eq!(names(&events), ["set back"]);
     assert_eq!(texts(&bob.hear(after(1), &sent[0])), ["after it"]);
     let step = alice.sessions.send(after(2), &bob.key(), b"and on", &mut alice.rng).unwrap();
-    let (sent, told) = alice.run(after(2), step);
-    assert_eq!((names(&told), texts(&bob.hear(after(2), &sent[0]))), (vec![], vec!["and on"]));
+    let (sent, events) = alice.run(after(2), step);
+    assert_eq!((names(&events), texts(&bob.hear(after(2), &sent[0]))), (vec![], vec!["and on"]));
 }
 
 #[test]

@@ -44,8 +44,8 @@ fn a_session_ends_with_its_lifetime() {
     // Late ticks do not make it live longer.
     let sent = alice.sessions.send(after(3_600), &bob.key(), b"", &mut alice.rng);
     assert_eq!(sent, Err(SessionError::NoSession));
-    let (_, told) = alice.tick(after(3_600));
-    assert!(matches!(told[..], [SessionEvent::Ended { why: Ended::Expired, .. }]));
+    let (_, events) = alice.tick(after(3_600));
+    assert!(matches!(events[..], [SessionEvent::Ended { why: Ended::Expired, .. }]));
     assert!(alice.sessions.live.is_empty());
     assert_eq!(alice.sessions.poll_timeout(), None);
 }
@@ -56,8 +56,8 @@ fn a_session_ends_after_a_day_without_a_message() {
     // The acknowledgement is the last message.
     assert_eq!(bob.tick(after(3_600)).0.len(), 1);
     assert_eq!(bob.tick(after(3_600 + DAY - 1)).1, []);
-    let (_, told) = bob.tick(after(3_600 + DAY));
-    assert!(matches!(told[..], [SessionEvent::Ended { why: Ended::Idle, .. }]));
+    let (_, events) = bob.tick(after(3_600 + DAY));
+    assert!(matches!(events[..], [SessionEvent::Ended { why: Ended::Idle, .. }]));
 }
 
 #[test]
@@ -100,9 +100,9 @@ fn a_ninth_session_is_read_and_the_oldest_goes() {
     bob.befriend(alice.key());
     for second in 0..9 {
         let sent = alice.invite(after(second), bob.key(), "hello");
-        let told: Vec<_> = sent.iter().flat_map(|sent| bob.hear(after(second), sent)).collect();
-        assert_eq!(texts(&told), ["hello"], "{second}");
-        assert_eq!(names(&told).contains(&"ended"), second == 8);
+        let events: Vec<_> = sent.iter().flat_map(|sent| bob.hear(after(second), sent)).collect();
+        assert_eq!(texts(&events), ["hello"], "{second}");
+        assert_eq!(names(&events).contains(&"ended"), second == 8);
     }
     let created = bob.sessions.sessions().map(|session| session.created_at);
     assert_eq!((bob.sessions.live.len(), created.min()), (8, Some(after(1))));

@@ -94,8 +94,8 @@ impl World {
 
     fn deliver(&mut self, at: usize) {
         let (to, envelope) = &self.sent[at];
-        let told = self.parties[*to].hear(self.now, envelope);
-        self.heard[*to].extend(texts(&told).into_iter().map(Into::into));
+        let events = self.parties[*to].hear(self.now, envelope);
+        self.heard[*to].extend(texts(&events).into_iter().map(Into::into));
     }
 
     fn wait(&mut self, seconds: u64) {
@@ -152,8 +152,8 @@ proptest! {
         // What is out of reach at first is looked back for after each success.
         for _ in 0..3 {
             for at in &order {
-                let told = bob.open(NOW, &sent[*at]).unwrap_or_default();
-                heard.extend(texts(&told).into_iter().map(Into::into));
+                let events = bob.open(NOW, &sent[*at]).unwrap_or_default();
+                heard.extend(texts(&events).into_iter().map(Into::into));
             }
         }
         heard.sort_by_key(|text| text.parse::<u32>().unwrap());

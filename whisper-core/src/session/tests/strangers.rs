@@ -45,8 +45,8 @@ fn messages_that_were_never_sent_are_acknowledged_by_nobody() {
     let envelope = sealed(&mut alice, &acknowledgement(2..300));
     assert_eq!(bob.open(NOW, &envelope), Ok(vec![]));
     let envelope = sealed(&mut alice, &acknowledgement(1..300));
-    let told = bob.open(NOW, &envelope).unwrap();
-    let [SessionEvent::Acknowledged { names, .. }] = &told[..] else { panic!("{told:?}") };
+    let events = bob.open(NOW, &envelope).unwrap();
+    let [SessionEvent::Acknowledged { names, .. }] = &events[..] else { panic!("{events:?}") };
     assert_eq!(names.len(), 1);
 }
 
@@ -84,9 +84,12 @@ fn of_strangers_who_wait_the_lowest_rated_oldest_gives_way() {
             assert_eq!(bob.sessions.live.len(), 256);
             continue;
         }
-        let (_, told) = bob.run(after(600), step.unwrap());
-        assert!(names(&told).contains(&"invited") && names(&told).contains(&"ended"), "{told:?}");
-        assert!(matches!(&told[1..], [SessionEvent::Ended { why: Ended::Evicted, .. }]));
+        let (_, events) = bob.run(after(600), step.unwrap());
+        assert!(
+            names(&events).contains(&"invited") && names(&events).contains(&"ended"),
+            "{events:?}"
+        );
+        assert!(matches!(&events[1..], [SessionEvent::Ended { why: Ended::Evicted, .. }]));
         assert_eq!(bob.sessions.live.len(), 256);
         assert!(!ids(&bob).contains(&0), "the oldest is gone");
         assert_eq!(texts(&bob.accept(after(600), carol.key())), ["let me in"]);
