@@ -1,4 +1,4 @@
-//! Who pays for what is wrong, and who does not.
+//! Which peers pay for what is wrong, and which do not.
 
 use whisper_core::ledger::BlockId;
 use whisper_core::ledger::ChainWork;
@@ -43,11 +43,7 @@ fn greetings_are_kept_in_order_and_may_come_late() {
     assert_eq!(cut(&single.say(PEER, Message::Inv(Vec::new()))), Some(Violation::StatusOrder));
     assert_eq!(single.say(PEER, Message::Inv(Vec::new())), [], "forgotten");
     single.step(Input::Connected(OTHER));
-    assert_eq!(
-        single.wait(3_600),
-        [],
-        "who says nothing may be silent because it has no ledger yet"
-    );
+    assert_eq!(single.wait(3_600), [], "a silent peer may have no ledger yet");
     assert_eq!(cut(&single.greet(OTHER, 2, 0)), None);
     let third = PeerId::new(3);
     single.step(Input::Connected(third));
@@ -145,7 +141,7 @@ fn who_gives_the_last_block_does_not_pay_for_an_invalid_one_before_it() {
     assert_eq!(ledger.tip().id, tip);
 }
 
-/// Headers do not show that a block is invalid: whoever has not seen the block may hand them on.
+/// Headers do not show that a block is invalid: a peer that has not seen the block may hand them on.
 #[test]
 fn headers_of_a_refused_branch_count_against_a_peer_that_goes_on_with_them() {
     let host = Host::regtest();
@@ -188,7 +184,7 @@ fn what_nobody_asked_for_counts_against_a_peer() {
     }
 }
 
-/// Otherwise three strikes would bind nobody: to show what everybody has costs nothing.
+/// Otherwise three strikes would bind no peer: to show what all have costs nothing.
 #[test]
 fn only_headers_that_are_new_make_good_what_a_peer_did_before() {
     let (_, headers, _) = longer();
@@ -206,7 +202,7 @@ fn only_headers_that_are_new_make_good_what_a_peer_did_before() {
     assert_eq!(unasked(&mut single), Some(Violation::Unsolicited));
 }
 
-/// CH9: headers that do not connect are not kept; who goes on with them is cut.
+/// CH9: headers that do not connect are not kept; a peer that goes on with them is cut.
 #[test]
 fn ch9_headers_without_parents_count_against_the_peer() {
     let (_, headers, _) = longer();

@@ -40,7 +40,7 @@ fn bytes(outputs: &[Output]) -> usize {
 
 /// A socket that takes all at once must not make us read the chain for it without end.
 #[test]
-fn who_takes_everything_is_served_at_a_rate_of_bytes_and_loses_nothing() {
+fn a_peer_that_takes_everything_is_served_at_a_rate_of_bytes_and_loses_nothing() {
     let host = full_blocks();
     let mut single = Single::new(&host);
     single.greet(PEER, 1, 0);
@@ -168,5 +168,5 @@ fn signatures_of_a_block_that_nobody_asked_for_are_not_checked() {
     single.say(OTHER, Message::Headers(vec![*block.header()]));
     assert_eq!(counts(&single), [1, 0], "one is asked");
     assert_eq!(cut(&single.wait(10)), None);
-    assert_eq!(counts(&single), [1, 1], "who is late may still give it");
+    assert_eq!(counts(&single), [1, 1], "a late peer may still give it");
 }

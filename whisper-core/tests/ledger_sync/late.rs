@@ -28,8 +28,8 @@ use crate::single::sent;
 use crate::single::wanted;
 use crate::world::MINUTE;
 
-/// CH18: each block is waited for ten seconds; then it goes to another peer, and who lets blocks
-/// wait again and again is cut.
+/// CH18: each block is waited for ten seconds; then it goes to another peer, and a peer that lets
+/// blocks wait again and again is cut.
 #[test]
 fn ch18_blocks_of_a_silent_peer_go_to_the_other() {
     let (host, headers, blocks) = longer();
@@ -57,8 +57,8 @@ fn ch18_blocks_of_a_silent_peer_go_to_the_other() {
     assert_eq!(single.node.ledger().tip().id, host.ledger.tip().id);
 }
 
-/// Who announces transactions and does not give them delays them, and is cut; nobody can keep others
-/// from telling.
+/// A peer that announces transactions and does not give them delays them, and is cut; it cannot keep
+/// others from telling.
 #[test]
 fn a_transaction_that_one_peer_withholds_comes_from_the_next() {
     let host = Host::regtest();
@@ -85,7 +85,7 @@ fn a_transaction_that_one_peer_withholds_comes_from_the_next() {
     assert_eq!(single.node.peers().count(), 1);
 }
 
-/// Otherwise who was asked a moment too early is never asked again.
+/// Otherwise a peer that was asked a moment too early is never asked again.
 #[test]
 fn a_peer_whose_chain_has_grown_is_asked_again_for_what_it_did_not_have() {
     let (_, headers, blocks) = longer();
@@ -152,7 +152,7 @@ fn headers_that_come_late_are_taken_and_meanwhile_asked_for_again() {
 }
 
 #[test]
-fn who_never_gives_headers_is_asked_three_times_and_cut() {
+fn a_peer_that_never_gives_headers_is_asked_three_times_and_cut() {
     let mut single = Single::new(&Host::regtest());
     let mut messages = sent(&single.greet(PEER, 82, 40), PEER);
     let stalled = (0..10).find_map(|_| {
@@ -166,7 +166,7 @@ fn who_never_gives_headers_is_asked_three_times_and_cut() {
 }
 
 #[test]
-fn who_has_answered_in_time_is_not_late_because_we_are() {
+fn a_peer_that_has_answered_in_time_is_not_late_because_we_are() {
     let (_, headers, blocks) = longer();
     let mut single = Single { taken: false, ..Single::new(&Host::regtest()) };
     single.greet(PEER, 82, 40);
@@ -181,10 +181,14 @@ fn who_has_answered_in_time_is_not_late_because_we_are() {
     single.say(PEER, Message::Block(blocks[0].bytes().to_vec()));
     assert_eq!(single.node.ledger().tip().height, 1);
     assert_eq!(cut(&single.step(Input::Timeout)), None);
-    assert_eq!(cut(&single.wait(20)), Some(Violation::Deaf), "but who takes nothing then is");
+    assert_eq!(
+        cut(&single.wait(20)),
+        Some(Violation::Deaf),
+        "but a peer that takes nothing then is"
+    );
 }
 
-/// A clock that is set back by a day shifts all deadlines, so that nobody is cut and nothing hangs.
+/// A clock that is set back by a day shifts all deadlines, so that no peer is cut and nothing hangs.
 #[test]
 fn a_clock_set_back_moves_deadlines_once() {
     let mut single = Single::new(&Host::regtest());

@@ -104,7 +104,7 @@ impl Phone {
     }
 }
 
-/// Who is asked for proofs, and what.
+/// The peers that are asked for proofs, and what for.
 fn asked(outputs: &[Output]) -> Vec<(PeerId, Question)> {
     let questions = outputs.iter().filter_map(|output| match output {
         Output::Transmit { peer, code, payload } => match Message::decode(*code, payload) {
@@ -138,7 +138,11 @@ fn a_silent_prover_is_asked_last_and_cut_when_it_stays_silent() {
     assert_eq!(asked(&phone.ask(first)), [(PEER, first)]);
     assert_eq!(asked(&phone.wait(10)), [(OTHER, first)], "the next one is asked");
     assert_eq!(answers(&phone.prove(OTHER, first)), [first]);
-    assert_eq!(asked(&phone.ask(second)), [(OTHER, second)], "who owes an answer is not asked");
+    assert_eq!(
+        asked(&phone.ask(second)),
+        [(OTHER, second)],
+        "a peer that owes an answer is not asked"
+    );
     assert_eq!(answers(&phone.prove(OTHER, second)), [second]);
     assert_eq!(cut(&phone.wait(10)), None);
     assert_eq!(cut(&phone.wait(10)), Some((PEER, Violation::Stalled)));
@@ -161,7 +165,7 @@ fn a_late_answer_settles_its_own_question_and_costs_nothing() {
         assert_eq!((cut(&outputs), asked(&outputs)), (None, vec![(PEER, second)]));
         assert_eq!(answers(&phone.prove(PEER, second)), [second]);
     }
-    // Who was late comes after who was not.
+    // A peer that was late comes after one that was not.
     phone.ask(first);
     phone.wait(10);
     phone.greet(OTHER);

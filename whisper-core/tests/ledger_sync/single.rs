@@ -68,7 +68,7 @@ impl Single {
     }
 }
 
-/// What a socket is given to write, and for whom.
+/// The peer whose socket is given something to write, and how much.
 pub(crate) fn transmitted(output: &Output) -> Option<(PeerId, usize)> {
     match output {
         Output::Transmit { peer, payload, .. } => Some((*peer, payload.len())),

@@ -69,8 +69,8 @@ fn nodes_that_mine_against_each_other_agree_and_heal_after_a_partition() {
     assert_eq!(world.cut, []);
 }
 
-/// A header costs its maker a block's work, and its body can be withheld for nothing. Whoever does that
-/// must not gain more than the block.
+/// A header costs its maker a block's work, and its body can be withheld for nothing: that must gain
+/// no more than the block.
 #[test]
 fn a_block_whose_body_is_withheld_hides_no_other_of_its_height() {
     let host = Host::regtest();
@@ -93,14 +93,14 @@ fn a_block_whose_body_is_withheld_hides_no_other_of_its_height() {
     let late = world.add(&host);
     world.connect(late, 1);
     world.run(MINUTE);
-    assert!(world.agree(), "and whoever comes now is shown the chain that there are blocks of");
+    assert!(world.agree(), "and a newcomer is shown the chain that there are blocks of");
     world.mine(1);
     world.run(MINUTE);
     assert!(world.agree());
     assert_eq!(world.cut, []);
 }
 
-/// Whoever changes to a heavier chain may be the only one there who knows what its own one held.
+/// A node that changes to a heavier chain may be the only one there that knows what its own one held.
 #[test]
 fn what_leaves_the_chain_is_told_to_others_so_that_they_mine_it() {
     let host = Host::regtest();

@@ -171,7 +171,7 @@ impl World {
         self.carry_out(index, outputs);
     }
 
-    /// Something that a peer says who is no node of this world.
+    /// Something that a peer says that is no node of this world.
     pub(crate) fn hear(&mut self, index: usize, peer: PeerId, message: Message) {
         let code = message.code();
         self.step(index, Input::Received { peer, code, payload: &message.encode() });

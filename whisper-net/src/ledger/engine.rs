@@ -1,4 +1,4 @@
-//! The ledger, its storage, its miners, and whoever listens: one step after the other.
+//! The ledger, its storage, its miners and its listeners: one step after the other.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -100,7 +100,7 @@ impl Engine {
         self.miners.keep(on);
     }
 
-    /// Adds a listener, who is told first of the peers that have greeted.
+    /// Adds a listener, which is told first of the peers that have said their status.
     pub(super) fn listen(&mut self, feed: Feed<LedgerEvent>) {
         for (peer, status) in self.greetings.of(self.node.peers()) {
             feed.push(LedgerEvent::Ready { peer, status });

@@ -53,7 +53,7 @@ pub struct Change {
     pub height: u32,
 }
 
-/// What the peers that are there have said of their chains, for those who listen later.
+/// What the peers that are there have said of their chains, for later listeners.
 #[derive(Default)]
 pub(super) struct Greetings(BTreeMap<PeerId, Status>);
 

@@ -181,7 +181,7 @@ pub enum LedgerEnded {
     Closed,
 }
 
-/// Why the storage of a ledger has failed, once it has: shared by the engine and those who ask it.
+/// Why the storage of a ledger has failed, once it has: shared by the engine and its callers.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Failure(Arc<OnceLock<StoreError>>);
 

@@ -263,7 +263,7 @@ pub struct LookUp {
     /// The header of the block that it is proven from: the newest, or one a little below it if a
     /// peer has proven it to a light ledger.
     pub header: Header,
-    /// The proof from it, for those who hold headers only.
+    /// The proof from it, for programs that hold headers only.
     pub proof: NameProof,
 }
 

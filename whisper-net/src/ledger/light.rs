@@ -47,7 +47,7 @@ pub struct LightConfig {
     /// The network's rules and first block.
     pub params: Params,
     /// Where to begin instead of at the first block: one that [`LightLedger::anchor`] gave earlier, or
-    /// that came with the program. Whoever chooses it is trusted.
+    /// that came with the program. Its source is trusted.
     pub anchor: Option<HeaderAnchor>,
     /// How many events may wait for a slow reader before it misses some.
     pub backlog: usize,
@@ -63,7 +63,7 @@ impl LightConfig {
 }
 
 /// The application's hold on a light ledger: it follows headers and asks peers for proofs, keeps
-/// nothing on disk and serves nobody. Clones hold the same one, and the node that it runs on; when
+/// nothing on disk and serves no peer. Clones hold the same one, and the node that it runs on; when
 /// the last is dropped it ends.
 ///
 /// Every method may be called from anywhere, and every future be dropped at any time.
@@ -158,11 +158,11 @@ impl LightLedger {
     }
 
     /// What stands under a name, as a peer proves from the newest block, or from one a little below
-    /// it while nobody can prove from that: [`LookUp::header`] is the one. That nobody has the name
+    /// it while no peer can prove from that: [`LookUp::header`] is the one. That nobody has the name
     /// is proven, too.
     ///
     /// Peers are asked one after the other until one gives a right proof; one that gives a wrong one
-    /// is dismissed. Headers that are under way are waited for.
+    /// is disconnected. Headers that are under way are waited for.
     ///
     /// # Errors
     /// [`QuestionError`] if there is no peer that could prove it, or the ledger has ended.
@@ -256,7 +256,7 @@ impl LightLedger {
     }
 
     async fn ask_peers(&self, question: Question) -> Result<Option<Answer>, Closed> {
-        // It comes back when the peers were asked, even if nobody waits for the answer any more.
+        // It comes back when the peers were asked, even if the caller has gone.
         let turn = Arc::clone(&self.0.turns).acquire_owned().await.map_err(|_| Closed)?;
         let (sender, answer) = oneshot::channel();
         self.0.engine.ask(move |engine| engine.ask(question, sender, turn)).await?;
@@ -274,7 +274,7 @@ impl fmt::Debug for LightLedger {
     }
 }
 
-/// The block so deep below the newest one; never the first one in its place, which knows of nobody.
+/// The block so deep below the newest one; never the first one, whose directory is empty.
 fn below_tip(headers: &HeaderChain, depth: u32) -> BlockId {
     let tip = headers.tip();
     let height = tip.height.saturating_sub(depth).max(1);

@@ -149,7 +149,7 @@ impl MinerPool {
         self.on = on;
     }
 
-    /// A block of ours stands on the chain: all who asked have what they wanted.
+    /// A block of ours stands on the chain: every request is met.
     pub(super) fn found(&mut self, id: BlockId) {
         for request in self.requests.drain(..) {
             request.state.send_replace(State::Found(id));
@@ -189,7 +189,7 @@ impl MinerPool {
         }
     }
 
-    /// Tells those who asked how far it is.
+    /// Tells each request how far the search is.
     fn report(&mut self) {
         let Some(round) = &mut self.round else { return };
         let span = round.counted.elapsed();

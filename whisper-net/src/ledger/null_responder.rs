@@ -147,10 +147,10 @@ mod tests {
         let is_cut = |commands: &[PeerCommand]| matches!(commands, [PeerCommand::Disconnect(_, _)]);
         let answered = (0..100).take_while(|_| !is_cut(&ask(&mut responder, peer))).count();
         assert!((2..10).contains(&answered), "{answered}");
-        assert_eq!(ask(&mut responder, other).len(), 64, "nobody else is");
+        assert_eq!(ask(&mut responder, other).len(), 64, "no other peer is");
         for _ in 0..100 {
             responder.answers(&PeerEvent::Written { peer: other, bytes: 64 * 33 });
-            assert_eq!(ask(&mut responder, other).len(), 64, "nor who takes them");
+            assert_eq!(ask(&mut responder, other).len(), 64, "nor one that takes them");
         }
         responder.answers(&PeerEvent::Disconnected(other));
         responder.answers(&PeerEvent::Disconnected(peer));

@@ -1,5 +1,5 @@
-//! The way from the loop to the engine: it never makes the loop wait, and stays short since peers who
-//! fill it are left unread.
+//! The way from the loop to the engine: it never makes the loop wait, and stays short since peers
+//! that fill it are left unread.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -38,7 +38,7 @@ pub(super) fn channel() -> (Box<Intake>, Queue) {
 impl Handler for Intake {
     fn handle(&mut self, _now: Timestamp, event: PeerEvent) -> Vec<PeerCommand> {
         let full = self.weights.add(&event).filter(|(_, weight)| *weight > WEIGHT_MAX);
-        // If nobody reads, the runtime is going down.
+        // Without a reader the runtime is going down.
         let _ = self.events.send(event);
         full.map(|(peer, _)| PeerCommand::Throttle(peer, PAUSE)).into_iter().collect()
     }

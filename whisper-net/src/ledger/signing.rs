@@ -1,4 +1,4 @@
-//! The work for a transaction, on several threads, until it is done or nobody waits any more.
+//! The work for a transaction, on several threads, until it is done or given up.
 
 use std::fmt;
 use std::num::NonZeroUsize;

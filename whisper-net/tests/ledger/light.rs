@@ -1,4 +1,4 @@
-//! Light ledgers on nodes that run: they follow headers, and believe nobody without a proof.
+//! Light ledgers on nodes that run: they follow headers, and believe no peer without a proof.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -55,7 +55,7 @@ async fn a_phone_verifies(member: Member, phone: Phone) {
     let unproven = phone.ledger.prove(elsewhere, post.id()).await.unwrap_err();
     assert_eq!(unproven, QuestionError::Unanswered);
     let peers = phone.ledger.peers().await.unwrap();
-    assert_eq!(peers.len(), 1, "who cannot prove what is not so is no liar");
+    assert_eq!(peers.len(), 1, "a peer that cannot prove what is not so is not to blame");
     phone.node.shutdown().await;
     let closed = phone.ledger.look_up(alice).await.unwrap_err();
     assert!(matches!(closed, QuestionError::Closed(_)), "{closed:?}");
@@ -75,8 +75,8 @@ async fn a_phone_verifies_handles_and_posts_over_rlpx() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_forges_a_proof_is_dismissed_and_the_next_is_asked() {
-    // Who is dismissed does not come back.
+async fn a_peer_that_forges_a_proof_is_disconnected_and_the_next_is_asked() {
+    // A disconnected peer does not come back.
     let faults = Faults { redial: Duration::from_secs(3_600), ..Faults::default() };
     let (params, network) = (Params::regtest(), MemoryNetwork::with_faults(0, faults));
     let member = Member::memory(&network, "member", &params).await;
@@ -118,7 +118,7 @@ async fn a_question_that_nobody_can_answer_ends() {
     assert_eq!(alone, QuestionError::Unanswered);
     assert!(begin.elapsed() < Duration::from_secs(5), "without peers there is nothing to wait for");
 
-    // A peer that is silent is waited for; if it goes, nobody can answer.
+    // A peer that is silent is waited for; if it goes, no peer can answer.
     let asked = answer_all(&network, "silent", &params, None);
     phone.node.dial("memory:silent").await.unwrap();
     eventually(|| async { phone.ledger.peers().await.unwrap().iter().any(|p| p.work.is_some()) })
@@ -134,7 +134,7 @@ async fn a_question_that_nobody_can_answer_ends() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn questions_end_well_while_the_chain_moves_and_whoever_stops_waiting_costs_nothing() {
+async fn questions_end_well_while_the_chain_moves_and_a_caller_that_stops_waiting_costs_nothing() {
     let (params, network) = (Params::regtest(), MemoryNetwork::new());
     let member = Member::memory(&network, "member", &params).await;
     let alice: Name = "alice".parse().unwrap();

@@ -46,7 +46,7 @@ async fn three_nodes_part_and_heal_a_fourth_fetches_two_thousand_blocks_and_a_ph
     eventually(|| async { one.ledger.peers().await.unwrap().len() == 2 }).await;
     let first = one.post("before the split").await;
     for turn in 0..3 {
-        // All search at once; who comes late goes on from the others' block.
+        // All search at once; a late one goes on from the others' block.
         let found = tokio::join!(one.mine(), two.mine(), three.mine());
         assert_ne!(found.0, found.1, "turn {turn}");
         let highest = highest(&members).await;

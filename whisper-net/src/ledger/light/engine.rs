@@ -1,4 +1,4 @@
-//! The light node, and those who wait for its answers: one step after the other.
+//! The light node, and the questions that wait for its answers: one step after the other.
 
 use std::time::Duration;
 
@@ -49,7 +49,7 @@ pub(super) struct Answer {
     pub(super) from: Entry,
 }
 
-/// Somebody who has asked. If several ask the same, each has a question open.
+/// A caller that has asked. If several ask the same, each has a question open.
 struct Waiting {
     question: Question,
     answer: oneshot::Sender<Option<Answer>>,
@@ -88,7 +88,7 @@ impl LightEngine {
         self.unsettled.push(settled);
     }
 
-    /// Adds a listener, who is told first of the peers that have greeted.
+    /// Adds a listener, which is told first of the peers that have said their status.
     pub(super) fn listen(&mut self, feed: Feed<LightEvent>) {
         for (peer, status) in self.greetings.of(self.node.peers()) {
             feed.push(LightEvent::Ready { peer, status });

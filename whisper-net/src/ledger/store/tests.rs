@@ -1,4 +1,4 @@
-//! Files that are whole, torn or somebody else's; and a process that is killed while it writes.
+//! Files that are whole, torn or another program's; and a process that is killed while it writes.
 
 use std::fs;
 use std::io::BufRead;
@@ -166,7 +166,7 @@ fn what_the_ledger_lets_go_leaves_the_file() {
 }
 
 #[test]
-fn a_file_in_use_or_of_somebody_else_is_left_alone() {
+fn a_file_in_use_or_of_another_kind_is_left_alone() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger");
     let held = open(&path).unwrap();
