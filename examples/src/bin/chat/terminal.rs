@@ -77,6 +77,8 @@ struct Chat {
     /// Strangers who wait for an answer, the longest first.
     asks: Vec<PublicKey>,
     ready: usize,
+    /// How many messages of the other side have been overtaken.
+    missing: u32,
     talks: Conversations,
     /// Tells what becomes of what was sent.
     reports: JoinSet<()>,
@@ -93,6 +95,7 @@ impl Chat {
             peer: None,
             asks: Vec::new(),
             ready: 0,
+            missing: 0,
             talks,
             reports: JoinSet::new(),
             underway: JoinSet::new(),
@@ -235,7 +238,11 @@ impl Chat {
                 self.answered(peer);
                 self.peer = Some(peer);
             }
-            SessionEvent::Message { peer, data, .. } => {
+            SessionEvent::Message { peer, data, missing, .. } => {
+                if missing > self.missing {
+                    say!("* {missing} earlier messages have not come");
+                }
+                self.missing = missing;
                 say!("{}: {}", short(&peer), printable(&data));
             }
             SessionEvent::Acknowledged { names, .. } => {
