@@ -75,7 +75,7 @@ impl Inbox {
             let ring = ring.or_insert_with(|| Ring { key: filter.key.clone(), seats: Vec::new() });
             ring.seats.push(Seat::new(id, &filter));
         }
-        self.filters.insert(id, Entry { filter, since: self.seen });
+        self.filters.insert(id, Entry { filter, since: self.seen, reviewed: Seen::default() });
         id
     }
 
@@ -105,7 +105,24 @@ impl Inbox {
     /// messages see it, and ratings are not asked for. `rating` is that of its admission.
     pub fn open(&mut self, envelope: &Envelope, direct: bool, rating: Rating) -> Option<Delivery> {
         self.seen.count(direct);
-        let offer = Offer { envelope, direct, rating };
+        self.offer(&Offer { envelope, direct, rating, since: FilterId(0) })
+    }
+
+    /// As [`Inbox::open`], for filters that were added with `since` or later, which have not seen this
+    /// envelope.
+    pub fn open_since(
+        &mut self,
+        since: FilterId,
+        envelope: &Envelope,
+        direct: bool,
+        rating: Rating,
+    ) -> Option<Delivery> {
+        self.filters.range_mut(since..).for_each(|(_, entry)| entry.reviewed.count(direct));
+        self.offer(&Offer { envelope, direct, rating, since })
+    }
+
+    fn offer(&mut self, offer: &Offer<'_>) -> Option<Delivery> {
+        let envelope = offer.envelope;
         let mut here = self.by_topic.get_mut(&envelope.topic());
         let mut delivery = None;
         for (name, ring) in &mut self.any_topic {
@@ -122,7 +139,7 @@ impl Inbox {
 
     /// What a filter has seen.
     pub fn counts(&self, id: FilterId) -> Option<Counts> {
-        let Entry { filter, since } = self.filters.get(&id)?;
+        let Entry { filter, since, reviewed } = self.filters.get(&id)?;
         let name = filter.key.name();
         let seats = places(&filter.topics)
             .filter_map(|topic| self.group(topic)?.get(&name))
@@ -135,7 +152,9 @@ impl Inbox {
             counts.rated_too_low = counts.rated_too_low.saturating_add(seat.rated_too_low);
             counts.other_signer = counts.other_signer.saturating_add(seat.other_signer);
         }
-        counts.topic_missed = self.seen.since(*since, filter.direct).saturating_sub(reached);
+        let reviewed = reviewed.since(Seen::default(), filter.direct);
+        let seen = self.seen.since(*since, filter.direct).saturating_add(reviewed);
+        counts.topic_missed = seen.saturating_sub(reached);
         counts.not_opened = reached
             .saturating_sub(counts.matched)
             .saturating_sub(counts.rated_too_low)
@@ -311,7 +330,10 @@ pub struct Counts {
 #[derive(Debug)]
 struct Entry {
     filter: Filter,
+    /// What the inbox had seen when it was added.
     since: Seen,
+    /// What came before, and it has seen afterwards.
+    reviewed: Seen,
 }
 
 /// How many envelopes the inbox has seen.
@@ -375,6 +397,8 @@ struct Offer<'a> {
     envelope: &'a Envelope,
     direct: bool,
     rating: Rating,
+    /// The first filter that it is for.
+    since: FilterId,
 }
 
 impl Offer<'_> {
@@ -411,6 +435,9 @@ impl Offer<'_> {
     }
 
     fn passes(&self, seat: &mut Seat) -> bool {
+        if seat.id < self.since {
+            return false;
+        }
         if self.direct {
             seat.reached = seat.reached.saturating_add(seat.direct.into());
             return seat.direct;

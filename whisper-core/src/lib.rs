@@ -15,8 +15,8 @@
 //! ```text
 //!    relays, holds no key          reads, holds keys            what is public and lasts
 //!
-//!    node                                                       ledger
-//!      │                                                          blocks, names, proofs,
+//!    node                             mailbox                   ledger
+//!      │                                 │                        blocks, names, proofs,
 //!    pool  packet                  inbox  session                 light client, sync
 //!      └──────────┬──────────────────┴─────┐                      │
 //!              envelope                 message                   │
@@ -36,8 +36,7 @@
 //! |---|---|
 //! | relay | [`node::Node`] |
 //! | write to somebody | [`identity::Identity`] or [`identity::SymmetricKey`], then [`message`] and [`envelope::Draft`] |
-//! | read what is for you | [`inbox::Inbox`] |
-//! | talk | [`session::Sessions`] |
+//! | read what is for you, and talk | [`mailbox::Mailbox`]; by hand [`inbox::Inbox`] and [`session::Sessions`] |
 //! | keep a block chain | [`ledger::Ledger`], and [`ledger::sync::LedgerNode`] to keep up with others |
 //! | believe a block chain without keeping it | [`ledger::LightClient`], and [`ledger::sync::LightNode`] |
 //! | check what this crate does against its rules | [`spec`]: the formats byte by byte, and the attacks that tests are named after |
@@ -78,6 +77,7 @@ mod hex;
 pub mod identity;
 pub mod inbox;
 pub mod ledger;
+pub mod mailbox;
 pub mod message;
 pub mod node;
 pub mod packet;

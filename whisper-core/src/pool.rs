@@ -40,7 +40,6 @@ use rank::LEVELS;
 use rank::OCTAVES;
 use rank::level;
 use rank::octave;
-use rank::worth;
 use slab::Cell;
 use slab::Chain;
 use slab::Record;
@@ -200,7 +199,7 @@ impl Pool {
     /// the pool is full.
     pub fn lowest_rating(&self) -> Option<Rating> {
         let worst = self.slab.get(self.evictable.walk(&self.slab).next()?)?;
-        Some(worth(&worst.entry.envelope, self.limits.guarded))
+        Some(rank::worth(&worst.entry.envelope, self.limits.guarded))
     }
 
     /// How many envelopes it holds.
@@ -411,6 +410,11 @@ impl Share {
     fn new() -> Self {
         Self { bytes: 0, levels: Levels::new(Chain::Peer, OCTAVES) }
     }
+}
+
+/// What a guarded pool rates an envelope by: dust counts as 256 bytes and a flash as 10 seconds.
+pub fn worth(envelope: &Envelope) -> Rating {
+    rank::worth(envelope, true)
 }
 
 /// Puts a record behind its equals, or before them if it expires sooner than the first.

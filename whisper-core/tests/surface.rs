@@ -30,6 +30,15 @@ use whisper_core::inbox::Inbox;
 use whisper_core::inbox::Key;
 use whisper_core::inbox::KeyName;
 use whisper_core::inbox::Received;
+use whisper_core::mailbox;
+use whisper_core::mailbox::AccountError;
+use whisper_core::mailbox::Arrival;
+use whisper_core::mailbox::Backlog;
+use whisper_core::mailbox::Mailbox;
+use whisper_core::mailbox::Review;
+use whisper_core::mailbox::Reviewer;
+use whisper_core::mailbox::Step;
+use whisper_core::mailbox::StepError;
 use whisper_core::message::Kind;
 use whisper_core::message::Malformed;
 use whisper_core::message::Message;
@@ -135,6 +144,11 @@ cross!(
     SessionInfo, SessionKind, SessionOutput, SessionState, SessionTtl, Sessions
 );
 cross!(
+    mailboxes_cross_threads:
+    AccountError, Arrival, Backlog, Mailbox, Review, Reviewer, Step, StepError, mailbox::Config,
+    mailbox::Limits, mailbox::Output
+);
+cross!(
     the_pool_crosses_threads:
     Entry, Gone, Inserted, Limits, Origin, Pool, PoolError, Slot
 );
@@ -180,6 +194,24 @@ fn c14_sessions_print_nothing_of_their_keys_and_of_what_is_said() {
         assert_silent(&output);
     }
     assert_silent(&sessions);
+}
+
+#[test]
+fn c14_a_mailbox_prints_nothing_of_its_keys_and_of_what_is_said() {
+    let mut rng = support::rng(1);
+    let now = Timestamp::from_secs(1_750_000_000);
+    let peer = Identity::generate(&mut rng).public_key();
+    let own = Identity::from_secret(SecretKey::from_bytes(&KEY).expect("a valid key"));
+    let account = own.public_key();
+    let waiting = mailbox::Limits::waiting(1 << 20);
+    let mut mailbox = Mailbox::new(mailbox::Config { waiting, persists: true });
+    mailbox.open_account(now, Arc::new(own)).expect("the first account");
+    let text = String::from_utf8(KEY.into()).expect("letters");
+    let invite = Step::Invite { peer, options: InviteOptions::default(), text };
+    assert_prints(&invite, "Invite");
+    let outputs = mailbox.step(now, &account, invite, &mut rng).expect("a good invitation");
+    outputs.iter().for_each(assert_silent);
+    assert_prints(&mailbox, "Mailbox { accounts: 1, filters: 1, .. }");
 }
 
 #[test]

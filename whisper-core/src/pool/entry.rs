@@ -23,7 +23,7 @@ impl Slot {
 }
 
 /// Who brought an envelope.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Origin {
     /// This node.
     Own,
