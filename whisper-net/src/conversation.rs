@@ -5,17 +5,16 @@ mod sent;
 use std::fmt;
 use std::sync::Arc;
 
-use rand_core::CryptoRng;
 use whisper_core::identity::Identity;
 use whisper_core::identity::PublicKey;
+use whisper_core::mailbox::Step;
+use whisper_core::mailbox::StepError;
 use whisper_core::session::InviteOptions;
 use whisper_core::session::SessionError;
 use whisper_core::session::SessionEvent;
 use whisper_core::session::SessionInfo;
-use whisper_core::session::SessionOutput;
 use whisper_core::session::SessionTtl;
 use whisper_core::session::Sessions;
-use whisper_core::time::Timestamp;
 
 pub use self::sent::Sent;
 use crate::actor::Closed;
@@ -88,11 +87,10 @@ impl Handle {
         let (feed, events) = stream::channel(self.backlog());
         let alive = Arc::new(());
         let key = identity.public_key();
-        let (guard, ttl) = (Arc::downgrade(&alive), SessionTtl::default());
-        let opened = self.ask_reader(move |reader| reader.open_account(identity, ttl, feed, guard));
-        if !opened.await? {
-            return Err(ConversationError::Taken);
-        }
+        let guard = Arc::downgrade(&alive);
+        let opened = self.ask_reader(move |reader| reader.open_account(identity, feed, guard));
+        let review = opened.await?.map_err(|_| ConversationError::Taken)?;
+        self.review(review).await?;
         Ok((Conversations { node: self.clone(), identity: key, _alive: alive }, events))
     }
 }
@@ -120,11 +118,7 @@ impl Conversations {
     ) -> Result<Sent, ConversationError> {
         let text = text.to_owned();
         let room = self.node.room(text.len()).await;
-        self.step(room, move |sessions, now, mut rng| {
-            let text = Some(text.as_str()).filter(|text| !text.is_empty());
-            sessions.invite(now, peer, options, text, &mut rng)
-        })
-        .await
+        self.step(Step::Invite { peer, options, text }, room).await
     }
 
     /// Says something to `peer`: on the session that it is known to read, before that on our own
@@ -140,8 +134,7 @@ impl Conversations {
     ) -> Result<Sent, ConversationError> {
         let data = data.into();
         let room = self.node.room(data.len()).await;
-        self.step(room, move |sessions, now, mut rng| sessions.send(now, &peer, &data, &mut rng))
-            .await
+        self.step(Step::Send { peer, data }, room).await
     }
 
     /// Accepts what `peer` has asked for: it becomes a contact, and what it said comes as events.
@@ -149,9 +142,7 @@ impl Conversations {
     /// # Errors
     /// [`ConversationError`]; then nothing has changed.
     pub async fn accept(&self, peer: PublicKey) -> Result<(), ConversationError> {
-        self.step(None, move |sessions, now, mut rng| sessions.accept(now, &peer, &mut rng))
-            .await
-            .map(drop)
+        self.step(Step::Accept(peer), None).await.map(drop)
     }
 
     /// Drops what `peer` has asked for, without an answer.
@@ -159,7 +150,7 @@ impl Conversations {
     /// # Errors
     /// [`ConversationError`]; then nothing has changed.
     pub async fn refuse(&self, peer: PublicKey) -> Result<(), ConversationError> {
-        self.step(None, move |sessions, _, _| sessions.refuse(&peer)).await.map(drop)
+        self.step(Step::Refuse(peer), None).await.map(drop)
     }
 
     /// Ends the conversation with `peer`, wipes its keys, and tries to inform the peer.
@@ -167,7 +158,7 @@ impl Conversations {
     /// # Errors
     /// [`ConversationError`]; then nothing has changed.
     pub async fn close(&self, peer: PublicKey) -> Result<Sent, ConversationError> {
-        self.step(None, move |sessions, now, mut rng| sessions.close(now, &peer, &mut rng)).await
+        self.step(Step::Close(peer), None).await
     }
 
     /// Wipes all keys of all conversations at once. No peer is informed.
@@ -175,7 +166,9 @@ impl Conversations {
     /// # Errors
     /// [`ConversationError`] if the account or the node has ended; then there are no keys.
     pub async fn burn(&self) -> Result<(), ConversationError> {
-        self.step(None, |sessions, _, _| Ok(sessions.burn())).await.map(drop)
+        let own = self.identity;
+        let is_burnt = self.node.ask_reader(move |reader| reader.burn(&own)).await?;
+        if is_burnt { Ok(()) } else { Err(ConversationError::Ended) }
     }
 
     /// Makes `peer` a contact: its invitations are accepted without a question.
@@ -183,9 +176,7 @@ impl Conversations {
     /// # Errors
     /// [`ConversationError`]; then nothing has changed.
     pub async fn add_contact(&self, peer: PublicKey) -> Result<(), ConversationError> {
-        self.step(None, move |sessions, now, mut rng| sessions.add_contact(now, peer, &mut rng))
-            .await
-            .map(drop)
+        self.step(Step::AddContact(peer), None).await.map(drop)
     }
 
     /// Makes `peer` a contact no more. Its conversation goes on.
@@ -193,7 +184,7 @@ impl Conversations {
     /// # Errors
     /// [`ConversationError`]; then nothing has changed.
     pub async fn remove_contact(&self, peer: PublicKey) -> Result<(), ConversationError> {
-        self.step(None, move |sessions, _, _| sessions.remove_contact(&peer)).await.map(drop)
+        self.step(Step::RemoveContact(peer), None).await.map(drop)
     }
 
     /// The contacts, in the order of their keys.
@@ -218,7 +209,7 @@ impl Conversations {
     /// # Errors
     /// [`ConversationError`] if the account or the node has ended.
     pub async fn set_ttl(&self, ttl: SessionTtl) -> Result<(), ConversationError> {
-        self.step(None, move |sessions, _, _| sessions.set_ttl(ttl)).await.map(drop)
+        self.step(Step::SetTtl(ttl), None).await.map(drop)
     }
 
     /// Whose conversations these are.
@@ -228,7 +219,7 @@ impl Conversations {
 
     async fn ask<T: Send + 'static>(
         &self,
-        question: impl FnOnce(&mut Sessions) -> T + Send + 'static,
+        question: impl FnOnce(&Sessions) -> T + Send + 'static,
     ) -> Result<T, ConversationError> {
         let own = self.identity;
         let answer = self.node.ask_reader(move |reader| reader.sessions(&own).map(question));
@@ -236,24 +227,14 @@ impl Conversations {
     }
 
     /// Once a step is asked for it is carried out whole, even if the caller stops waiting.
-    async fn step(
-        &self,
-        room: Option<Room>,
-        step: impl FnOnce(
-            &mut Sessions,
-            Timestamp,
-            &mut dyn CryptoRng,
-        ) -> Result<Vec<SessionOutput>, SessionError>
-        + Send
-        + 'static,
-    ) -> Result<Sent, ConversationError> {
+    async fn step(&self, step: Step, room: Option<Room>) -> Result<Sent, ConversationError> {
         let own = self.identity;
-        let dispatches = self.node.ask_reader(move |reader| {
-            reader.step(&own, room, |sessions, now, rng| {
-                step(sessions, now, rng).map_err(ConversationError::from)
-            })
-        });
-        Ok(Sent::new(dispatches.await?.ok_or(ConversationError::Ended)??))
+        let dispatches = self.node.ask_reader(move |reader| reader.step(&own, step, room));
+        match dispatches.await?? {
+            Ok(dispatches) => Ok(Sent::new(dispatches)),
+            Err(StepError::Session(why)) => Err(why.into()),
+            Err(_) => Err(ConversationError::Ended),
+        }
     }
 }
 

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 use whisper_core::envelope::Envelope;
+use whisper_core::mailbox::Review;
 use whisper_core::node::Input;
 use whisper_core::node::Node;
 use whisper_core::node::PeerInfo;
@@ -100,6 +101,7 @@ impl Driver {
                 self.effects.report(&event);
             }
             self.effects.finish_step();
+            self.effects.review(self.node.pool());
             if self.is_done() {
                 break;
             }
@@ -224,7 +226,13 @@ impl Driver {
         let due = [self.node.poll_timeout(), self.handlers.poll_timeout()].into_iter().flatten();
         let engines = due.min().map(|due| due.saturating_since(now));
         let drain = self.deadline.map(|deadline| deadline - Instant::now());
-        [engines, drain].into_iter().flatten().min().unwrap_or(LONGEST_SLEEP).min(LONGEST_SLEEP)
+        let review = (!self.effects.reviewer.is_idle()).then_some(REVIEW_PAUSE);
+        [engines, drain, review]
+            .into_iter()
+            .flatten()
+            .min()
+            .unwrap_or(LONGEST_SLEEP)
+            .min(LONGEST_SLEEP)
     }
 
     /// Whether a shutdown was asked for, and all is sent or its time is over.
@@ -322,6 +330,11 @@ impl Driver {
         self.effects.listen(feed);
     }
 
+    /// Has the pool looked through for filters that came later than what is in it.
+    pub(crate) fn review(&mut self, review: Review) {
+        self.effects.reviewer.request(review);
+    }
+
     pub(crate) fn watch(&mut self, feed: Feed<Arc<Envelope>>) {
         self.effects.watch(feed);
     }
@@ -361,5 +374,7 @@ impl Driver {
 
 /// How often the clock is looked at even if nothing is due.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
+/// Between two slices of the pool that are looked through.
+const REVIEW_PAUSE: Duration = Duration::from_millis(10);
 /// How long goodbyes may take without a shutdown.
 const GOODBYE: Duration = Duration::from_millis(200);

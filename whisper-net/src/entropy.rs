@@ -45,7 +45,7 @@ impl Entropy {
     ///
     /// # Errors
     /// [`NoEntropy`] if the source gives nothing.
-    pub fn rng(&self) -> Result<impl CryptoRng + Send + 'static, NoEntropy> {
+    pub fn rng(&self) -> Result<impl CryptoRng + Send + use<>, NoEntropy> {
         // Boxed, so that a move leaves no copy of the state behind.
         wiping_stack::<STACK, _>(|| Ok(Box::new(ChaCha20Rng::from_seed(*self.draw()?.expose()))))
     }

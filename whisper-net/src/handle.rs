@@ -10,6 +10,8 @@ use tokio::sync::watch;
 use whisper_core::envelope::Draft;
 use whisper_core::envelope::Envelope;
 use whisper_core::inbox::Filter;
+use whisper_core::mailbox::Limits;
+use whisper_core::mailbox::Review;
 use whisper_core::node::Node;
 use whisper_core::node::SettingError;
 use whisper_core::peer::PeerId;
@@ -90,8 +92,10 @@ pub fn start(config: Config) -> Result<Handle, StartError> {
     let local_address = transport.local_address();
     let (address, commands) = actor::address();
     let (outbox, intake) = posting::channel();
-    let queue = Arc::new(Queue::new(worker::Limits::of_pool(config.node.pool_bytes)));
-    let reader = Reader::new(queue.limits().bytes, &config.clock, &config.entropy, outbox.clone());
+    let pool_bytes = config.node.pool_bytes;
+    let queue = Arc::new(Queue::new(Limits::unread(pool_bytes)));
+    let waiting = Limits::waiting(pool_bytes);
+    let reader = Reader::new(waiting, &config.clock, &config.entropy, outbox.clone());
     let (alive, ended) = watch::channel(());
     let worker = worker::start(&runtime, Arc::clone(&queue), reader, alive.clone());
     let posts = PostQueue::new(intake, config.mining_threads);
@@ -174,14 +178,17 @@ impl Handle {
         Ok(self.ask(move |driver| driver.send_direct(peer, &envelope)).await??)
     }
 
-    /// The stream of messages that a filter finds from now on.
+    /// The stream of messages that a filter finds: in what comes from now on, and, in the background,
+    /// in what the pool holds already.
     ///
     /// # Errors
     /// [`Closed`] if the node has ended.
     pub async fn subscribe(&self, filter: Filter) -> Result<Subscription, Closed> {
         let (feed, stream) = stream::channel(self.0.backlog);
         // If this future is dropped the stream is gone, and the filter goes with it.
-        let id = self.ask_reader(move |reader| reader.subscribe(filter, feed)).await?;
+        let subscribed = self.ask_reader(move |reader| reader.subscribe(filter, feed));
+        let (id, review) = subscribed.await?;
+        self.review(review).await?;
         Ok(Subscription::new(id, stream, self.0.worker.downgrade()))
     }
 
@@ -358,6 +365,14 @@ impl Handle {
         question: impl FnOnce(&mut Reader) -> T + Send + 'static,
     ) -> Result<T, Closed> {
         self.0.worker.ask(question).await
+    }
+
+    /// Has new filters tried on what the pool holds already.
+    pub(crate) async fn review(&self, review: Option<Review>) -> Result<(), Closed> {
+        match review {
+            Some(review) => self.ask(move |driver| driver.review(review)).await,
+            None => Ok(()),
+        }
     }
 
     /// The loop, without keeping it alive.

@@ -13,6 +13,8 @@ use std::task::Context;
 use std::task::Poll;
 use std::task::Waker;
 
+use tokio::sync::Notify;
+
 /// A stream of items that the reader may read too slowly: [`Lagged`] stands where some are missing.
 /// It ends with what it reports on.
 ///
@@ -26,7 +28,14 @@ pub struct Lagged(pub u64);
 
 /// A stream of which at most `capacity` items wait, and some [`MAX_BYTES`].
 pub(crate) fn channel<T>(capacity: usize) -> (Feed<T>, Stream<T>) {
-    let state = State { items: VecDeque::new(), bytes: 0, missed: 0, reader: None, closed: false };
+    let state = State {
+        items: VecDeque::new(),
+        bytes: 0,
+        missed: 0,
+        reader: None,
+        read_on: None,
+        closed: false,
+    };
     let shared = Arc::new(Shared { capacity, state: Mutex::new(state) });
     (Feed(Arc::clone(&shared)), Stream(shared))
 }
@@ -46,6 +55,8 @@ struct State<T> {
     /// Missed since the last item of the queue.
     missed: u64,
     reader: Option<Waker>,
+    /// Rings once half of what fits is free again.
+    read_on: Option<Arc<Notify>>,
     closed: bool,
 }
 
@@ -59,6 +70,7 @@ impl<T> Stream<T> {
         let mut state = self.0.lock();
         if let Some((next, bytes)) = state.items.pop_front() {
             state.bytes = state.bytes.saturating_sub(bytes);
+            state.ring(self.0.capacity);
             return Poll::Ready(Some(next));
         }
         match mem::take(&mut state.missed) {
@@ -104,9 +116,23 @@ impl<T> Feed<T> {
         state.append(item, bytes);
     }
 
-    /// Appends an item that holds so many bytes, even beyond the capacity: a last word.
+    /// Appends an item that holds so many bytes, even beyond the capacity: a last word, or one of a
+    /// writer that asks [`Feed::is_full`] before it makes more.
     pub(crate) fn push_always(&self, item: T, bytes: usize) {
         self.0.lock().append(item, bytes);
+    }
+
+    /// Whether no more should be made.
+    pub(crate) fn is_full(&self) -> bool {
+        let state = self.0.lock();
+        state.items.len() >= self.0.capacity || state.bytes >= MAX_BYTES
+    }
+
+    /// Rings `read_on` once the reader has read half of what fits.
+    pub(crate) fn ring_when_read(&self, read_on: &Arc<Notify>) {
+        let mut state = self.0.lock();
+        state.read_on = Some(Arc::clone(read_on));
+        state.ring(self.0.capacity);
     }
 
     /// Counts items as missed that never came here.
@@ -164,6 +190,13 @@ impl<T> State<T> {
         self.wake();
     }
 
+    fn ring(&mut self, capacity: usize) {
+        let has_room = self.items.len() <= capacity / 2 && self.bytes <= MAX_BYTES / 2;
+        if has_room && let Some(read_on) = self.read_on.take() {
+            read_on.notify_one();
+        }
+    }
+
     fn wake(&mut self) {
         if let Some(reader) = self.reader.take() {
             reader.wake();
@@ -184,6 +217,8 @@ impl<T> Drop for Stream<T> {
         let mut state = self.0.lock();
         state.closed = true;
         state.items.clear();
+        state.bytes = 0;
+        state.ring(self.0.capacity);
     }
 }
 

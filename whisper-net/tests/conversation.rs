@@ -20,6 +20,7 @@ use whisper_core::identity::PublicKey;
 use whisper_core::inbox::Filter;
 use whisper_core::session::Ended;
 use whisper_core::session::SessionError;
+use whisper_core::session::SessionTtl;
 use whisper_net::Closed;
 use whisper_net::ConversationError;
 use whisper_net::Conversations;
@@ -226,6 +227,48 @@ async fn what_comes_before_its_invitation_waits_for_it() {
     }
     texts.sort_unstable();
     assert_eq!(texts, (0..30).collect::<Vec<_>>());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_text_that_was_acknowledged_is_never_dropped_by_a_full_queue_afterwards() {
+    let network = MemoryNetwork::new();
+    let mut settings = config(&network, "there");
+    settings.backlog = 4;
+    let (here, there) = (start(&network, "here"), whisper_net::start(settings).unwrap());
+    connect(&here, &there).await;
+    let (mut alice, mut bob) = (Person::on(&here).await, Person::on(&there).await);
+    bob.talks.add_contact(alice.key).await.unwrap();
+    alice.talks.set_ttl(SessionTtl::Day).await.unwrap();
+    alice.invites(&bob, "0").await;
+    for n in 1..12 {
+        alice.says(&bob, &format!("{n}")).await;
+    }
+    // The reader is away until all that is going to be acknowledged is.
+    let mut acknowledged = 0;
+    let away = Duration::from_secs(6 * 3_600);
+    while let Ok(Some(event)) = tokio::time::timeout(away, alice.hears.next()).await {
+        if let Ok(SessionEvent::Acknowledged { names, .. }) = event {
+            acknowledged += names.len();
+        }
+    }
+    assert!((1..12).contains(&acknowledged), "{acknowledged}");
+    bob.is_established_with(&alice).await;
+    for n in 0..12 {
+        bob.hears(&alice, &format!("{n}")).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_identity_hears_what_came_before_it_was_there() {
+    let (here, there) = pair(&MemoryNetwork::new()).await;
+    let (alice, bob) = (Person::on(&here).await, identity());
+    within(alice.talks.invite(bob.public_key(), "hello").await.unwrap()).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let mut bob = Person::named(&there, bob).await;
+    bob.is_invited_by(&alice).await;
+    bob.talks.accept(alice.key).await.unwrap();
+    bob.is_established_with(&alice).await;
+    bob.hears(&alice, "hello").await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -88,6 +88,23 @@ async fn a_message_for_a_shared_key_reaches_all_who_look_at_its_topic() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_subscription_finds_what_the_pool_held_before_it() {
+    let (alice, bob) = pair(&MemoryNetwork::new()).await;
+    let key = key();
+    let mut early = bob.subscribe(Filter::new(key.clone())).await.unwrap();
+    within(alice.post(Post::to_all(key.clone(), TOPIC, "to all"))).await.unwrap();
+    message(&mut early).await;
+    let mut late = bob.subscribe(Filter::new(key.clone())).await.unwrap();
+    let mut own = alice.subscribe(Filter::new(key)).await.unwrap();
+    for reader in [&mut late, &mut own] {
+        assert_eq!(message(reader).await.message.payload(), b"to all");
+    }
+    for reader in [&mut early, &mut late, &mut own] {
+        assert!(is_quiet(reader).await, "it has had it");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_slow_reader_is_told_how_much_it_missed_where_it_is_missing() {
     let network = MemoryNetwork::new();
     let mut small = config(&network, "alice");

@@ -5,10 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use whisper_core::envelope::Envelope;
+use whisper_core::mailbox::Arrival;
+use whisper_core::mailbox::Reviewer;
 use whisper_core::node;
 use whisper_core::node::Output;
 use whisper_core::node::Violation;
 use whisper_core::peer::PeerId;
+use whisper_core::pool::Origin;
+use whisper_core::pool::Pool;
 use whisper_core::time::Timestamp;
 
 use crate::events::Event;
@@ -20,7 +24,6 @@ use crate::transport::Goodbye;
 use crate::transport::PeerFacts;
 use crate::transport::Protocol;
 use crate::transport::Transport;
-use crate::worker::Arrival;
 use crate::worker::Queue;
 
 /// Everything around the relay engine.
@@ -32,6 +35,8 @@ pub(crate) struct Effects {
     /// Until when the relay leaves peers unread.
     unread: BTreeMap<PeerId, Timestamp>,
     queue: Arc<Queue>,
+    /// Looks through the pool for filters that came later.
+    pub(super) reviewer: Reviewer,
     /// What this step has for the worker; handed over once, at its end.
     arrivals: Vec<Arrival>,
     audience: Audience<Event>,
@@ -59,6 +64,7 @@ impl Effects {
             totals: Totals::default(),
             unread: BTreeMap::new(),
             queue,
+            reviewer: Reviewer::default(),
             arrivals: Vec::new(),
             audience: Audience::new(),
             watchers: Audience::new(),
@@ -108,13 +114,14 @@ impl Effects {
                 self.demand_changed = true;
                 self.report(&Event::Ready(peer));
             }
-            node::Event::Admitted { envelope, .. } => {
+            node::Event::Admitted { envelope, from } => {
                 self.totals.admitted += 1;
                 self.watchers.tell(&envelope, envelope.size());
-                self.arrivals.push(Arrival { envelope, direct: false });
+                let origin = from.map_or(Origin::Own, Origin::Peer);
+                self.arrivals.push(Arrival::admitted(envelope, origin));
             }
-            node::Event::Direct { envelope, .. } => {
-                self.arrivals.push(Arrival { envelope, direct: true });
+            node::Event::Direct { envelope, from } => {
+                self.arrivals.push(Arrival::direct(envelope, from));
             }
             own => self.posts.note(&own),
         }
@@ -145,6 +152,13 @@ impl Effects {
 
     pub(super) fn report(&mut self, event: &Event) {
         self.audience.tell(event, 0);
+    }
+
+    /// Hands the worker a slice of the pool for new filters, unless it has enough to read.
+    pub(super) fn review(&mut self, pool: &Pool) {
+        if !self.reviewer.is_idle() && self.queue.len() <= REVIEWED {
+            self.queue.extend(self.reviewer.slice(pool, REVIEWED));
+        }
     }
 
     /// Hands the worker what this step had for it.
@@ -181,3 +195,6 @@ const fn goodbye(why: Violation) -> Goodbye {
         _ => Goodbye::Violation,
     }
 }
+
+/// Cells of the pool in one slice: a millisecond's work for the loop.
+const REVIEWED: usize = 2_048;

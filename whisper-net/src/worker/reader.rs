@@ -1,278 +1,301 @@
-//! The keys, and what is opened with them.
+//! The mailbox of a node, and who gets what it opens.
 
 use std::collections::BTreeMap;
-use std::collections::BTreeSet;
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::Weak;
 use std::time::Duration;
 
 use rand_core::CryptoRng;
-use whisper_core::envelope::Envelope;
+use tokio::sync::Notify;
 use whisper_core::identity::Identity;
 use whisper_core::identity::PublicKey;
 use whisper_core::inbox::Counts;
-use whisper_core::inbox::Delivery;
 use whisper_core::inbox::Filter;
 use whisper_core::inbox::FilterId;
-use whisper_core::inbox::Inbox;
 use whisper_core::inbox::Received;
-use whisper_core::session;
+use whisper_core::mailbox::AccountError;
+use whisper_core::mailbox::Arrival;
+use whisper_core::mailbox::Config;
+use whisper_core::mailbox::Limits;
+use whisper_core::mailbox::Mailbox;
+use whisper_core::mailbox::Output;
+use whisper_core::mailbox::Review;
+use whisper_core::mailbox::Step;
+use whisper_core::mailbox::StepError;
+use whisper_core::session::Outgoing;
 use whisper_core::session::SessionEvent;
-use whisper_core::session::SessionOutput;
-use whisper_core::session::SessionTtl;
 use whisper_core::session::Sessions;
-use whisper_core::time::Timestamp;
 
-use super::account::Account;
-use super::account::Dispatch;
-use super::account::Surroundings;
-use super::queue::Arrival;
-use super::repeats::Repeats;
-use super::waiting::Waiting;
 use crate::clock::Clock;
 use crate::entropy::Entropy;
 use crate::entropy::NoEntropy;
+use crate::posting::Delivery;
 use crate::posting::Outbox;
 use crate::posting::Room;
+use crate::posting::Submission;
 use crate::stream::Feed;
 
-/// The keys of a node, and who gets what they open.
+/// The mailbox of a node, and who gets what it opens.
 pub(crate) struct Reader {
     clock: Clock,
     entropy: Entropy,
     outbox: Outbox,
-    inbox: Inbox,
+    mailbox: Mailbox,
     outlets: BTreeMap<FilterId, Feed<Arc<Received>>>,
-    accounts: Vec<Account>,
-    waiting: Waiting,
-    repeats: Repeats,
-    /// Hours that are watched no more, of which envelopes wait.
-    late: BTreeSet<u64>,
+    listeners: BTreeMap<PublicKey, Listener>,
+    /// Rings when a listener that was slow has read on.
+    read_on: Arc<Notify>,
+    /// What came while there was no randomness.
+    unread: VecDeque<Arrival>,
+    /// Whether there was none when it was last asked for.
+    is_dry: bool,
+}
+
+/// Who holds an account.
+struct Listener {
+    events: Feed<SessionEvent>,
+    /// Held by all who may ask for something.
+    guard: Weak<()>,
+    paused: bool,
+}
+
+/// An envelope of a session on its way.
+pub(crate) struct Dispatch {
+    pub(crate) outgoing: Outgoing,
+    pub(crate) delivery: Delivery,
 }
 
 impl Reader {
-    pub(crate) fn new(
-        waiting_bytes: usize,
-        clock: &Clock,
-        entropy: &Entropy,
-        outbox: Outbox,
-    ) -> Self {
+    pub(crate) fn new(waiting: Limits, clock: &Clock, entropy: &Entropy, outbox: Outbox) -> Self {
         Self {
             clock: clock.clone(),
             entropy: entropy.clone(),
             outbox,
-            inbox: Inbox::new(),
+            mailbox: Mailbox::new(Config { waiting, persists: false }),
             outlets: BTreeMap::new(),
-            accounts: Vec::new(),
-            waiting: Waiting::new(waiting_bytes),
-            repeats: Repeats::default(),
-            late: BTreeSet::new(),
+            listeners: BTreeMap::new(),
+            read_on: Arc::default(),
+            unread: VecDeque::new(),
+            is_dry: false,
         }
     }
 
-    /// Adds a filter, and whom to give what it finds.
-    pub(crate) fn subscribe(&mut self, filter: Filter, feed: Feed<Arc<Received>>) -> FilterId {
+    /// Adds a filter, and whom to give what it finds: from now on, and in what it is reviewed for.
+    pub(crate) fn subscribe(
+        &mut self,
+        filter: Filter,
+        feed: Feed<Arc<Received>>,
+    ) -> (FilterId, Option<Review>) {
         self.tidy();
-        let id = self.inbox.add(filter);
+        let id = self.mailbox.add_filter(filter);
         self.outlets.insert(id, feed);
-        id
+        (id, self.mailbox.start_review())
     }
 
     /// What a filter has seen.
     pub(crate) fn counts(&self, filter: FilterId) -> Option<Counts> {
-        self.inbox.counts(filter)
+        self.mailbox.counts(filter)
     }
 
-    /// Adds an identity that holds conversations; false if it does already.
+    /// Lets an identity hold conversations.
     pub(crate) fn open_account(
         &mut self,
         identity: Arc<Identity>,
-        ttl: SessionTtl,
         events: Feed<SessionEvent>,
         guard: Weak<()>,
-    ) -> bool {
+    ) -> Result<Option<Review>, AccountError> {
         self.tidy();
-        if self.account(&identity.public_key()).is_some() {
-            return false;
-        }
-        let filter = self.inbox.add(Filter::new(Arc::clone(&identity)));
-        let now = self.clock.now();
-        let mut sessions = Sessions::new(identity, now);
-        let step = sessions.set_ttl(ttl).unwrap_or_default();
-        sessions.stored_at_once(now, step);
-        self.accounts.push(Account::new(filter, sessions, events, guard));
-        true
+        let key = identity.public_key();
+        self.mailbox.open_account(self.clock.now(), identity)?;
+        self.listeners.insert(key, Listener { events, guard, paused: false });
+        Ok(self.mailbox.start_review())
     }
 
     /// The sessions of an account.
-    pub(crate) fn sessions(&mut self, account: &PublicKey) -> Option<&mut Sessions> {
-        self.account(account).map(|account| &mut account.sessions)
+    pub(crate) fn sessions(&self, account: &PublicKey) -> Option<&Sessions> {
+        self.mailbox.sessions(account)
     }
 
-    /// Lets an account do something; nothing if there is no such account. What it sends goes into the
-    /// room that was waited for.
+    /// Lets an account do something. What it sends goes into the room that was waited for.
     ///
     /// # Errors
-    /// [`NoEntropy`] before anything moved, or what `step` says.
-    pub(crate) fn step<E: From<NoEntropy>>(
+    /// [`NoEntropy`] before anything moved, or what the account says.
+    pub(crate) fn step(
         &mut self,
         account: &PublicKey,
+        step: Step,
         room: Option<Room>,
-        step: impl FnOnce(&mut Sessions, Timestamp, &mut dyn CryptoRng) -> Result<Vec<SessionOutput>, E>,
-    ) -> Option<Result<Vec<Dispatch>, E>> {
-        let (accounts, entropy, around) = self.parts();
-        let account = accounts.iter_mut().find(|own| own.public_key() == *account)?;
-        let mut rng = match entropy.rng() {
-            Ok(rng) => rng,
-            Err(why) => return Some(Err(why.into())),
-        };
-        let mut around = Surroundings { room, ..around.with(&mut rng) };
-        let outputs = step(&mut account.sessions, around.now, around.rng);
-        Some(outputs.map(|outputs| account.carry_out(outputs, &mut around)))
+    ) -> Result<Result<Vec<Dispatch>, StepError>, NoEntropy> {
+        let mut rng = self.entropy.rng()?;
+        let outputs = self.mailbox.step(self.clock.now(), account, step, &mut rng);
+        Ok(outputs.map(|outputs| self.carry_out(outputs, room, &mut rng)))
+    }
+
+    /// Wipes all keys of an account's sessions; false if there is no such account.
+    pub(crate) fn burn(&mut self, account: &PublicKey) -> bool {
+        // Nothing is stored, so nothing remains to be done.
+        drop(self.mailbox.burn(self.clock.now(), account));
+        self.listeners.contains_key(account)
     }
 
     /// Tries the keys on what has come. `missed` envelopes went before anybody looked at them.
-    pub(crate) fn read(&mut self, arrivals: &[Arrival], missed: u64) {
+    pub(crate) fn read(&mut self, arrivals: Vec<Arrival>, missed: u64) {
         if missed > 0 {
             self.outlets.values().for_each(|feed| feed.skip(missed));
-            self.accounts.iter().for_each(|account| account.skip(missed));
+            self.listeners.values().for_each(|listener| listener.events.skip(missed));
         }
-        // One reading of the operating system's randomness serves the batch. Without any, sessions
-        // find theirs when it is back, among what waits.
-        let mut rng = if self.accounts.is_empty() { None } else { self.entropy.rng().ok() };
-        for Arrival { envelope, direct } in arrivals {
-            let opened = match self.inbox.open(envelope, *direct, envelope.rating()) {
-                Some(delivery) => {
-                    if !self.repeats.note(self.clock.now(), envelope) {
-                        self.deal_out(&delivery, rng.as_mut());
-                    }
-                    true
-                }
-                None => rng.as_mut().is_some_and(|rng| !direct && self.try_sessions(envelope, rng)),
-            };
-            if !opened && !direct && session::is_class_length(envelope.data().len()) {
-                self.keep(envelope);
-            }
+        self.unread.extend(arrivals);
+        if self.unread.is_empty() {
+            return;
         }
-        if let Some(rng) = &mut rng {
-            self.look_late(rng);
+        // One reading of the operating system's randomness serves the batch. Without it the batch
+        // stays, and no other is taken.
+        let Some(mut rng) = self.rng() else { return };
+        while let Some(arrival) = self.unread.pop_front() {
+            let outputs = self.mailbox.receive(self.clock.now(), arrival, &mut rng);
+            drop(self.carry_out(outputs, None, &mut rng));
+        }
+    }
+
+    /// Whether nothing more can be read for want of randomness.
+    pub(crate) fn is_stuck(&self) -> bool {
+        !self.unread.is_empty()
+    }
+
+    /// Rings when a listener that was slow has read on: then [`Reader::resume`].
+    pub(super) fn read_on(&self) -> Arc<Notify> {
+        Arc::clone(&self.read_on)
+    }
+
+    /// Opens envelopes again for listeners that have read on.
+    pub(super) fn resume(&mut self) {
+        let ready = self.listeners.iter().filter(|(_, listener)| listener.has_read_on());
+        let ready: Vec<_> = ready.map(|(account, _)| *account).collect();
+        if ready.is_empty() {
+            return;
+        }
+        // Without randomness they are looked at again soon.
+        let Some(mut rng) = self.rng() else { return };
+        for account in ready {
+            self.listeners.entry(account).and_modify(|listener| listener.paused = false);
+            let outputs = self.mailbox.resume(self.clock.now(), &account, &mut rng);
+            drop(self.carry_out(outputs, None, &mut rng));
         }
     }
 
     /// Lets go of what nobody wants any more, and does what is due.
     pub(crate) fn tidy(&mut self) {
+        let mailbox = &mut self.mailbox;
+        self.outlets.retain(|id, feed| !feed.is_closed() || mailbox.remove_filter(*id).is_none());
+        self.listeners
+            .retain(|account, listener| !listener.is_gone() || !mailbox.close_account(account));
+        if self.is_stuck() {
+            self.read(Vec::new(), 0);
+        }
+        self.resume();
         let now = self.clock.now();
-        self.waiting.expire(now);
-        let inbox = &mut self.inbox;
-        self.outlets.retain(|id, feed| {
-            let stays = !feed.is_closed();
-            if !stays {
-                inbox.remove(*id);
-            }
-            stays
-        });
-        self.accounts.retain(|account| {
-            let stays = !account.is_abandoned();
-            if !stays {
-                inbox.remove(account.filter);
-            }
-            stays
-        });
-        if self.accounts.is_empty() {
+        if self.mailbox.poll_timeout().is_none_or(|due| due > now) {
             return;
         }
         // Without randomness it is due again soon.
-        let Ok(mut rng) = self.entropy.rng() else { return };
-        let (accounts, _, around) = self.parts();
-        let mut around = around.with(&mut rng);
-        accounts.iter_mut().for_each(|account| account.tick(&mut around));
-        self.look_late(&mut rng);
+        let Some(mut rng) = self.rng() else { return };
+        let outputs = self.mailbox.timeout(now, &mut rng);
+        drop(self.carry_out(outputs, None, &mut rng));
     }
 
     /// How long until [`Reader::tidy`] is due.
     pub(crate) fn deadline(&self) -> Duration {
         let now = self.clock.now();
-        let due = self.accounts.iter().filter_map(|account| account.deadline(now));
-        due.min().unwrap_or(TIDY).clamp(LEAST_PAUSE, TIDY)
+        let due = self.mailbox.poll_timeout().map(|due| due.saturating_since(now));
+        let due = due.unwrap_or(TIDY).min(TIDY);
+        if self.is_dry { LEAST_PAUSE } else { due }
     }
 
-    /// Gives a message to all who want it. An invitation carries keys: it goes to nobody but the
-    /// account that it is for.
-    fn deal_out(&mut self, delivery: &Delivery, rng: Option<&mut impl CryptoRng>) {
-        let received = &delivery.received;
-        let invited = |account: &&mut Account| delivery.filters.contains(&account.filter);
-        if session::is_invitation(received.message.payload()) {
-            let (accounts, _, around) = self.parts();
-            if let Some(account) = accounts.iter_mut().find(invited) {
-                if let Some(rng) = rng {
-                    account.receive(&received.message, received.rating, &mut around.with(rng));
+    fn rng(&mut self) -> Option<impl CryptoRng + use<>> {
+        let rng = self.entropy.rng().ok();
+        self.is_dry = rng.is_none();
+        rng
+    }
+
+    /// Carries out what the mailbox asks for. Nothing is stored: a batch is answered at once.
+    fn carry_out(
+        &mut self,
+        outputs: Vec<Output>,
+        mut room: Option<Room>,
+        rng: &mut impl CryptoRng,
+    ) -> Vec<Dispatch> {
+        let mut outputs = VecDeque::from(outputs);
+        let mut dispatches = Vec::new();
+        while let Some(output) = outputs.pop_front() {
+            match output {
+                Output::Persist { account, batch } => {
+                    let now = self.clock.now();
+                    outputs.extend(self.mailbox.stored(now, &account, batch.id(), rng));
                 }
-                return;
+                Output::Publish { outgoing, .. } => {
+                    dispatches.extend(self.dispatch(outgoing, room.take(), rng));
+                }
+                Output::Deliver(delivery) => {
+                    let received = &delivery.received;
+                    for feed in delivery.filters.iter().filter_map(|id| self.outlets.get(id)) {
+                        let bytes = received.message.payload().len();
+                        feed.push_bytes(Arc::clone(received), bytes);
+                    }
+                }
+                Output::Event { account, event } => self.tell(&account, event),
             }
         }
-        for id in &delivery.filters {
-            if let Some(feed) = self.outlets.get(id) {
-                feed.push_bytes(Arc::clone(received), received.message.payload().len());
-            }
+        dispatches
+    }
+
+    /// Hands an envelope in. One that cannot be dated, after the year 2106, is lost.
+    fn dispatch(
+        &self,
+        outgoing: Outgoing,
+        room: Option<Room>,
+        rng: &mut impl CryptoRng,
+    ) -> Option<Dispatch> {
+        let draft = outgoing.draft(self.clock.now()).ok()?;
+        let submission = Submission {
+            draft,
+            backdate: outgoing.jitter,
+            target: None,
+            patience: PATIENCE,
+            nonce: rng.next_u64(),
+            lane: Some(outgoing.peer),
+        };
+        Some(Dispatch { delivery: self.outbox.send(submission, room), outgoing })
+    }
+
+    /// Tells a listener what happened. One whose queue is full hears no less of it, but nothing
+    /// more is opened for it, and so acknowledged, until it has read on.
+    fn tell(&mut self, account: &PublicKey, event: SessionEvent) {
+        let Some(listener) = self.listeners.get_mut(account) else { return };
+        let bytes = if let SessionEvent::Message { data, .. } = &event { data.len() } else { 0 };
+        listener.events.push_always(event, bytes);
+        if listener.events.is_full() && !listener.paused {
+            listener.paused = true;
+            listener.events.ring_when_read(&self.read_on);
+            self.mailbox.pause(account);
         }
-    }
-
-    fn try_sessions(&mut self, envelope: &Envelope, rng: &mut impl CryptoRng) -> bool {
-        let (accounts, _, around) = self.parts();
-        let mut around = around.with(rng);
-        accounts.iter_mut().any(|account| account.open(envelope, &mut around))
-    }
-
-    fn keep(&mut self, envelope: &Arc<Envelope>) {
-        let issued = envelope.issued().unwrap_or_default();
-        if !self.accounts.is_empty() {
-            self.late.extend(session::late_epochs(self.clock.now(), issued));
-        }
-        self.waiting.insert(Arc::clone(envelope));
-    }
-
-    /// Looks up what waits of hours that are watched no more. The engine does it once a minute for
-    /// an hour: what it does not do now stays noted.
-    fn look_late(&mut self, rng: &mut impl CryptoRng) {
-        let mut late = std::mem::take(&mut self.late);
-        let (accounts, _, around) = self.parts();
-        let mut around = around.with(rng);
-        late.retain(|hour| {
-            let mut looked = false;
-            for account in &mut *accounts {
-                looked |= account.look_late(*hour, &mut around);
-            }
-            !looked && session::late_epochs(around.now, hour * 3_600).next().is_some()
-        });
-        self.late = late;
-    }
-
-    fn account(&mut self, key: &PublicKey) -> Option<&mut Account> {
-        self.accounts.iter_mut().find(|account| account.public_key() == *key)
-    }
-
-    /// The accounts, and apart from them what they need.
-    fn parts(&mut self) -> (&mut Vec<Account>, &Entropy, Around<'_>) {
-        let around =
-            Around { now: self.clock.now(), waiting: &mut self.waiting, outbox: &self.outbox };
-        (&mut self.accounts, &self.entropy, around)
     }
 }
 
-/// What an account needs but for randomness.
-struct Around<'a> {
-    now: Timestamp,
-    waiting: &'a mut Waiting,
-    outbox: &'a Outbox,
-}
+impl Listener {
+    /// Whether nobody asks or listens any more.
+    fn is_gone(&self) -> bool {
+        self.guard.strong_count() == 0 && self.events.is_closed()
+    }
 
-impl<'a> Around<'a> {
-    fn with<R>(self, rng: &'a mut R) -> Surroundings<'a, R> {
-        Surroundings { now: self.now, waiting: self.waiting, outbox: self.outbox, room: None, rng }
+    fn has_read_on(&self) -> bool {
+        self.paused && !self.events.is_full()
     }
 }
 
-/// Expired envelopes and abandoned subscriptions are cleared away this often.
+/// Abandoned subscriptions are cleared away this often.
 const TIDY: Duration = Duration::from_secs(10);
 /// What is due and cannot be done, for want of randomness, is not tried without a pause.
 const LEAST_PAUSE: Duration = Duration::from_millis(100);
+/// A day's life and the largest class cost hours: nobody meant that.
+const PATIENCE: Duration = Duration::from_secs(600);

@@ -11,9 +11,11 @@ use std::time::SystemTime;
 
 use rand_core::Rng;
 use whisper_core::identity::PublicKey;
+use whisper_core::mailbox::Step;
 use whisper_core::node::Direction;
 use whisper_core::node::Input;
 use whisper_core::peer::PeerId;
+use whisper_core::session::InviteOptions;
 use whisper_net::Entropy;
 
 pub use self::config::EngineConfig;
@@ -128,7 +130,8 @@ impl Engine {
         state.publish(timestamp(now), &envelope.0)
     }
 
-    /// Adds a filter, and tells its number: what it finds comes with that number.
+    /// Adds a filter, and tells its number: what it finds comes with that number. What is in the pool
+    /// already is tried with the next calls: ask `wake_at`.
     pub fn add_filter(&self, filter: Filter) -> Result<u64, WhisperError> {
         let filter = filter.into_core()?;
         let mut state = self.lock()?;
@@ -150,9 +153,10 @@ impl Engine {
         peer: PublicKey,
         text: String,
     ) -> Result<Vec<Output>, WhisperError> {
+        let options = InviteOptions::default();
         let mut state = self.lock()?;
         faults::enter("Engine.invite");
-        state.invite(timestamp(now), peer, &text)
+        state.talk(timestamp(now), Step::Invite { peer, options, text })
     }
 
     /// Says something to somebody there is a conversation with.
@@ -164,28 +168,28 @@ impl Engine {
     ) -> Result<Vec<Output>, WhisperError> {
         let mut state = self.lock()?;
         faults::enter("Engine.send");
-        state.send(timestamp(now), &peer, payload)
+        state.talk(timestamp(now), Step::Send { peer, data: payload.to_vec() })
     }
 
     /// Accepts what somebody has asked for, who becomes a contact.
     pub fn accept(&self, now: SystemTime, peer: PublicKey) -> Result<Vec<Output>, WhisperError> {
         let mut state = self.lock()?;
         faults::enter("Engine.accept");
-        state.accept(timestamp(now), &peer)
+        state.talk(timestamp(now), Step::Accept(peer))
     }
 
     /// Drops what somebody has asked for. Nobody is told.
     pub fn decline(&self, now: SystemTime, peer: PublicKey) -> Result<Vec<Output>, WhisperError> {
         let mut state = self.lock()?;
         faults::enter("Engine.decline");
-        state.decline(timestamp(now), &peer)
+        state.talk(timestamp(now), Step::Refuse(peer))
     }
 
     /// Ends the conversation with somebody and wipes its keys.
     pub fn hang_up(&self, now: SystemTime, peer: PublicKey) -> Result<Vec<Output>, WhisperError> {
         let mut state = self.lock()?;
         faults::enter("Engine.hang_up");
-        state.hang_up(timestamp(now), &peer)
+        state.talk(timestamp(now), Step::Close(peer))
     }
 
     /// Makes somebody a contact: invitations are accepted without a question.
@@ -196,7 +200,7 @@ impl Engine {
     ) -> Result<Vec<Output>, WhisperError> {
         let mut state = self.lock()?;
         faults::enter("Engine.add_contact");
-        state.add_contact(timestamp(now), peer)
+        state.talk(timestamp(now), Step::AddContact(peer))
     }
 
     /// Wipes all keys of all conversations at once.
@@ -209,7 +213,7 @@ impl Engine {
 }
 
 impl Engine {
-    /// Whoever was interrupted by a defect may have left half a step behind.
+    /// A defect that interrupted a call may have left half a step behind.
     fn lock(&self) -> Result<MutexGuard<'_, State>, WhisperError> {
         self.0.lock().map_err(|_| WhisperError::Poisoned)
     }

@@ -3,11 +3,8 @@
 //! The relay engine and its loop never wait for anything in here, so that neither what this node can
 //! read nor how long that takes shows in the time at which it relays (`attacks.md`, K4).
 
-mod account;
 mod queue;
 mod reader;
-mod repeats;
-mod waiting;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,11 +12,9 @@ use std::time::Duration;
 use tokio::runtime::Handle as Runtime;
 use tokio::sync::watch;
 
-pub(crate) use self::account::Dispatch;
-pub(crate) use self::queue::Arrival;
 use self::queue::Batch;
-pub(crate) use self::queue::Limits;
 pub(crate) use self::queue::Queue;
+pub(crate) use self::reader::Dispatch;
 pub(crate) use self::reader::Reader;
 use crate::actor;
 use crate::actor::Actor;
@@ -34,10 +29,21 @@ pub(crate) fn start(
     alive: watch::Sender<()>,
 ) -> Address<Reader> {
     let (address, commands) = actor::address();
+    let read_on = reader.read_on();
     runtime.spawn(async move {
         let mut worker = Actor::new(reader, commands);
-        while let Some(next) = worker.step(queue.next(BATCH), true).await {
-            worker = next;
+        loop {
+            let is_stuck = worker.engine().is_stuck();
+            let input = async {
+                tokio::select! {
+                    batch = queue.next(BATCH), if !is_stuck => batch,
+                    () = read_on.notified() => Some(Batch::default()),
+                }
+            };
+            match worker.step(input, true).await {
+                Some(next) => worker = next,
+                None => break,
+            }
         }
         drop(alive);
     });
@@ -48,7 +54,8 @@ impl Engine for Reader {
     type Input = Batch;
 
     fn handle(&mut self, batch: Batch) {
-        self.read(&batch.arrivals, batch.missed);
+        self.read(batch.arrivals, batch.missed);
+        self.resume();
     }
 
     fn handle_timeout(&mut self) {
