@@ -308,7 +308,7 @@ impl From<StartError> for WhisperError {
     fn from(error: StartError) -> Self {
         match error {
             StartError::NoEntropy(error) => error.into(),
-            StartError::Dial { source: DialError::Malformed, .. } => {
+            StartError::Dial { source: DialError::Malformed(_), .. } => {
                 Self::malformed("an address", error)
             }
             other => Self::io(other),
@@ -334,7 +334,7 @@ impl From<ListenError> for WhisperError {
 impl From<DialError> for WhisperError {
     fn from(error: DialError) -> Self {
         match error {
-            DialError::Malformed => Self::malformed("an address", error),
+            DialError::Malformed(_) => Self::malformed("an address", error),
             // RLPx opens connections for as long as the node runs.
             DialError::Unsupported => Self::ended("the node"),
             other => Self::io(other),

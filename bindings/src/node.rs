@@ -190,7 +190,11 @@ impl Node {
     pub async fn dial(&self, address: String) -> Result<(), WhisperError> {
         faults::enter("Node.dial");
         let handle = self.handle.clone();
-        runtime::run(None, async move { Ok(handle.dial(&address).await?) }).await
+        runtime::run(None, async move {
+            handle.dial(&address).await?;
+            Ok(())
+        })
+        .await
     }
 
     /// The connected peers.

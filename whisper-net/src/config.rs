@@ -15,9 +15,9 @@ use crate::transport::Transport;
 pub struct Config {
     /// The relay: what it takes, holds and tolerates.
     pub node: node::Config,
-    /// The wire.
-    pub transport: Box<dyn Transport>,
-    /// Addresses to stay connected to, as the transport writes them.
+    /// The wires.
+    pub transports: Vec<Box<dyn Transport>>,
+    /// Addresses to stay connected to, as the transports write them.
     pub dial: Vec<String>,
     /// Where the time comes from.
     pub clock: Clock,
@@ -38,7 +38,7 @@ impl Config {
         let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         Self {
             node: node::Config::default(),
-            transport: Box::new(transport),
+            transports: vec![Box::new(transport)],
             dial: Vec::new(),
             clock: Clock::system(),
             entropy: Entropy::os(),
@@ -46,6 +46,13 @@ impl Config {
             backlog: DEFAULT_BACKLOG,
             drain: DEFAULT_DRAIN,
         }
+    }
+
+    /// The same, on one more wire. The node joins the networks of all its wires.
+    #[must_use]
+    pub fn and(mut self, transport: impl Transport) -> Self {
+        self.transports.push(Box::new(transport));
+        self
     }
 }
 
@@ -75,7 +82,7 @@ pub enum StartError {
     #[error("no envelope can reach the least rating that is demanded; set one below 1e15")]
     MinRating,
     /// An address to dial is malformed, or the node's own.
-    #[error("address {index} of those to dial: {source}")]
+    #[error("address {} of those to dial: {source}", .index.saturating_add(1))]
     Dial {
         /// Its place in the list.
         index: usize,

@@ -38,6 +38,7 @@ use crate::stream::Feed;
 use crate::transport::DialError;
 use crate::transport::EVENTS_PER_POLL;
 use crate::transport::Goodbye;
+use crate::transport::NodeName;
 use crate::transport::Protocol;
 use crate::transport::TransportEvent;
 
@@ -185,6 +186,13 @@ impl Driver {
                 }
                 self.feed(Input::Received { peer, code, payload: &payload });
             }
+            TransportEvent::Unreachable { node, address, why, retry_in } => {
+                let retry_at = self.clock.now().saturating_add(retry_in);
+                self.effects.report(&Event::Unreachable { node, address, why, retry_at });
+            }
+            TransportEvent::Addresses(addresses) => {
+                self.effects.report(&Event::Addresses(addresses));
+            }
             TransportEvent::Written { peer, protocol: Protocol::WHISPER, bytes } => {
                 self.feed(Input::Written { peer, bytes });
             }
@@ -310,8 +318,16 @@ impl Driver {
         }
     }
 
-    pub(crate) fn dial(&mut self, address: &str) -> Result<(), DialError> {
+    pub(crate) fn dial(&mut self, address: &str) -> Result<NodeName, DialError> {
         self.effects.transport.dial(address)
+    }
+
+    pub(crate) fn network_changed(&mut self) {
+        self.effects.transport.network_changed();
+    }
+
+    pub(crate) fn addresses(&self) -> Vec<String> {
+        self.effects.transport.addresses()
     }
 
     /// The engine learns of it from the transport's event.
@@ -322,7 +338,7 @@ impl Driver {
     /// Adds a listener. Its first events are those of the peers that are there.
     pub(crate) fn listen(&mut self, feed: Feed<Event>) {
         for Peer { info, facts } in self.peers() {
-            feed.push(Event::Connected { peer: info.peer, facts });
+            feed.push(Event::Connected { peer: info.peer, facts: Box::new(facts) });
             if info.ready {
                 feed.push(Event::Ready(info.peer));
             }

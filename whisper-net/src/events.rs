@@ -4,8 +4,11 @@ use std::time::Duration;
 
 use whisper_core::node::Violation;
 use whisper_core::peer::PeerId;
+use whisper_core::time::Timestamp;
 
+use crate::transport::DialFailure;
 use crate::transport::DisconnectReason;
+use crate::transport::NodeName;
 use crate::transport::PeerFacts;
 
 /// Something that happened around the node.
@@ -17,7 +20,7 @@ pub enum Event {
         /// Its number.
         peer: PeerId,
         /// Who is at the other end.
-        facts: PeerFacts,
+        facts: Box<PeerFacts>,
     },
     /// A peer has said what it takes: envelopes go both ways.
     Ready(PeerId),
@@ -35,6 +38,19 @@ pub enum Event {
         /// How it ended.
         how: DisconnectReason,
     },
+    /// A node that is dialled cannot be reached. Each reason is told once until it changes.
+    Unreachable {
+        /// The node, as [`Handle::dial`](crate::Handle::dial) has named it.
+        node: NodeName,
+        /// Its address.
+        address: String,
+        /// Why there is no connection.
+        why: DialFailure,
+        /// When it is tried again.
+        retry_at: Timestamp,
+    },
+    /// The addresses under which others reach this node have changed to these.
+    Addresses(Vec<String>),
     /// This node's clock seems wrong: by the envelopes of most peers, it is off by this much. It is
     /// never corrected silently; set it.
     ClockSuspect {

@@ -32,6 +32,7 @@ use crate::driver::Stats;
 use crate::entropy::Entropy;
 use crate::events::Event;
 use crate::handler::Handler;
+use crate::peering::Peering;
 use crate::posting;
 use crate::posting::Delivery;
 use crate::posting::Outbox;
@@ -44,7 +45,10 @@ use crate::stream;
 use crate::stream::Stream;
 use crate::subscription::Subscription;
 use crate::transport::DialError;
+use crate::transport::Joined;
+use crate::transport::NodeName;
 use crate::transport::Protocol;
+use crate::transport::Transport;
 use crate::worker;
 use crate::worker::Queue;
 use crate::worker::Reader;
@@ -72,7 +76,8 @@ pub fn start(config: Config) -> Result<Handle, StartError> {
     let runtime = tokio::runtime::Handle::try_current().map_err(|_| StartError::NoRuntime)?;
     config.entropy.check()?;
     let node = Node::new(config.node, *config.entropy.draw()?.expose());
-    let mut transport = config.transport;
+    let mut transport = Joined::new(config.transports);
+    transport.share(&Peering::default());
     if config.node.min_rating.as_f64() > MOST_RATING {
         return Err(StartError::MinRating);
     }
@@ -89,7 +94,7 @@ pub fn start(config: Config) -> Result<Handle, StartError> {
         }
     }
 
-    let local_address = transport.local_address();
+    let local_address = transport.addresses().into_iter().next();
     let (address, commands) = actor::address();
     let (outbox, intake) = posting::channel();
     let pool_bytes = config.node.pool_bytes;
@@ -99,7 +104,7 @@ pub fn start(config: Config) -> Result<Handle, StartError> {
     let (alive, ended) = watch::channel(());
     let worker = worker::start(&runtime, Arc::clone(&queue), reader, alive.clone());
     let posts = PostQueue::new(intake, config.mining_threads);
-    let effects = Effects::new(transport, posts, Arc::clone(&queue));
+    let effects = Effects::new(Box::new(transport), posts, Arc::clone(&queue));
     let driver = Driver::new(node, effects, config.clock.clone(), commands, config.drain);
     runtime.spawn(async move {
         driver.run().await;
@@ -231,11 +236,14 @@ impl Handle {
         Ok(Stats { unread_envelopes: self.0.queue.len(), ..stats })
     }
 
-    /// Stays connected to an address, written as the transport writes them.
+    /// Dials an address now, written as its transport writes them, and stays connected to it. It
+    /// replaces another address of the same node. [`Event::Connected`](crate::Event::Connected) with
+    /// this name tells that the connection stands, [`Event::Unreachable`](crate::Event::Unreachable)
+    /// what is in the way.
     ///
     /// # Errors
     /// [`DialError`] if it cannot be dialled, [`DialError::Unsupported`] also if the node has ended.
-    pub async fn dial(&self, address: &str) -> Result<(), DialError> {
+    pub async fn dial(&self, address: &str) -> Result<NodeName, DialError> {
         let address = address.to_owned();
         let dial = self.ask(move |driver| driver.dial(&address)).await;
         dial.unwrap_or(Err(DialError::Unsupported))
@@ -256,6 +264,24 @@ impl Handle {
             return Err(RegisterError::Reserved);
         }
         Ok(self.ask(move |driver| driver.register(protocol, Box::new(handler))).await?)
+    }
+
+    /// Says that the machine's network has changed, such as from Wi-Fi to mobile: what waits is dialled
+    /// at once, and connections that do not show within seconds that they still work are ended.
+    ///
+    /// # Errors
+    /// [`Closed`] if the node has ended.
+    pub async fn network_changed(&self) -> Result<(), Closed> {
+        self.ask(Driver::network_changed).await
+    }
+
+    /// Where others reach this node, the most useful address first; none if it does not listen.
+    /// [`Event::Addresses`](crate::Event::Addresses) tells changes.
+    ///
+    /// # Errors
+    /// [`Closed`] if the node has ended.
+    pub async fn addresses(&self) -> Result<Vec<String>, Closed> {
+        self.ask(|driver| driver.addresses()).await
     }
 
     /// Ends a connection and does not dial it again.
@@ -316,7 +342,7 @@ impl Handle {
         Ok(self.ask(move |driver| driver.set_trusted(peer, trusted)).await??)
     }
 
-    /// Where others reach this node, if it listens.
+    /// The first of the addresses at which others reached this node when it started, if it listens.
     pub fn local_address(&self) -> Option<&str> {
         self.0.local_address.as_deref()
     }

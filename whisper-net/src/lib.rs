@@ -67,6 +67,7 @@ pub mod keyfile;
 #[cfg(feature = "ledger")]
 pub mod ledger;
 pub mod memory;
+pub mod peering;
 #[cfg(feature = "rlpx")]
 pub mod rlpx;
 pub mod sim;

@@ -7,7 +7,8 @@
 //!
 //! - **Each connection is one life**: one [`Connected`](TransportEvent::Connected), then packets, then
 //!   exactly one [`Disconnected`](TransportEvent::Disconnected), even when the node asked for it.
-//!   Its [`PeerId`] comes from a [`PeerNumbers`] and is never used again.
+//!   Its [`PeerId`] comes from the [`PeerNumbers`] that all transports of the node share, and is never
+//!   used again.
 //! - **No call waits.** [`Transport::send`] queues; what a socket has taken is told by
 //!   [`Written`](TransportEvent::Written). The node hands over at most about 1 MiB per peer ahead of
 //!   that, so a queue is bounded without a limit of its own.
@@ -15,7 +16,10 @@
 //!   [throttled](Transport::throttle) peer is not read at all. Nothing that was read is dropped.
 //! - **Calls for a connection that is gone** are ignored: the two sides cannot agree on the instant.
 
-use std::net::SocketAddr;
+mod dial;
+mod facts;
+mod joined;
+
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
@@ -23,15 +27,25 @@ use std::task::Context;
 use std::task::Poll;
 use std::time::Duration;
 
-use whisper_core::crypto::curve::PublicKey;
 pub use whisper_core::node::Direction;
 use whisper_core::peer::PeerId;
+
+pub use self::dial::AddressError;
+pub use self::dial::DialError;
+pub use self::dial::DialFailure;
+pub use self::facts::NodeName;
+pub use self::facts::PeerFacts;
+pub use self::joined::Joined;
+use crate::peering::Peering;
 
 /// A wire: connections to other nodes, and packets over them.
 ///
 /// It is polled like a stream and driven from one task. Whoever implements it keeps its sockets in
 /// tasks of its own, so that packets are decrypted on all cores while one loop relays them.
 pub trait Transport: Send + 'static {
+    /// Takes what all transports of the node share. The node calls it once, before anything else.
+    fn share(&mut self, peering: &Peering);
+
     /// Appends what has happened to `events`, at most [`EVENTS_PER_POLL`] of them, and tells how many.
     ///
     /// It is pending while there is nothing. `Ready(0)` means that the transport has ended and will
@@ -52,16 +66,23 @@ pub trait Transport: Send + 'static {
     /// Ends a connection, saying why where the wire has a word for it. What is queued may be lost.
     fn disconnect(&mut self, peer: PeerId, why: Goodbye);
 
-    /// Starts connecting to `address`, written as this wire writes addresses, and keeps at it: when
-    /// the connection ends it is tried again after a while.
+    /// Connects to `address`, written as this wire writes addresses, and keeps at it: when the
+    /// connection ends it is tried again after a while. An address of a node that is dialled already
+    /// replaces the former one and is dialled at once. The name is that of
+    /// [`PeerFacts::node`] once the connection stands; until then
+    /// [`Unreachable`](TransportEvent::Unreachable) tells what is in the way.
     ///
     /// # Errors
     ///
     /// When the address is malformed, or the wire cannot dial.
-    fn dial(&mut self, address: &str) -> Result<(), DialError> {
+    fn dial(&mut self, address: &str) -> Result<NodeName, DialError> {
         let _ = address;
         Err(DialError::Unsupported)
     }
+
+    /// Takes notice that the machine's network has changed: dials at once whatever waits, and ends
+    /// connections that do not show soon that they still work.
+    fn network_changed(&mut self) {}
 
     /// Offers `protocol` on connections from now on. Those that stand keep what they have agreed on.
     fn offer(&mut self, protocol: Protocol);
@@ -72,9 +93,10 @@ pub trait Transport: Send + 'static {
         let _ = suspended;
     }
 
-    /// Where others reach this node, as the wire writes addresses; nothing if it does not listen.
-    fn local_address(&self) -> Option<String> {
-        None
+    /// Where others reach this node, as the wire writes addresses, the most useful first; none if it
+    /// does not listen. A later [`Addresses`](TransportEvent::Addresses) replaces them.
+    fn addresses(&self) -> Vec<String> {
+        Vec::new()
     }
 
     /// Says goodbye to everybody and is ready once that is written. The driver bounds the wait, then
@@ -126,7 +148,6 @@ impl Protocol {
 
 /// What a transport tells.
 #[derive(Debug)]
-#[non_exhaustive]
 pub enum TransportEvent {
     /// A connection stands: the wire's own handshake is over and both sides speak `shh/6` at least.
     Connected {
@@ -153,6 +174,19 @@ pub enum TransportEvent {
         /// The packet's body, decrypted and decompressed.
         payload: Vec<u8>,
     },
+    /// A node that is dialled cannot be reached. Each reason is told once until it changes.
+    Unreachable {
+        /// The node, as [`Transport::dial`] has named it.
+        node: NodeName,
+        /// Its address.
+        address: String,
+        /// Why there is no connection.
+        why: DialFailure,
+        /// The time until the next attempt.
+        retry_in: Duration,
+    },
+    /// The addresses under which others reach this node have changed to these.
+    Addresses(Vec<String>),
     /// The socket has taken more of what [`Transport::send`] queued.
     Written {
         /// Whose socket.
@@ -165,43 +199,8 @@ pub enum TransportEvent {
     },
 }
 
-/// What a transport knows about the other end of a connection.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct PeerFacts {
-    /// Who opened the connection.
-    pub direction: Direction,
-    /// The other end's address as this wire writes it, such as an enode URL; empty if it has none.
-    pub endpoint: String,
-    /// The other end's socket address.
-    pub address: Option<SocketAddr>,
-    /// The key that the other end has proved to hold.
-    pub public_key: Option<PublicKey>,
-    /// The name of the other end's program, as it claims.
-    pub client: String,
-    /// Whether the operator has listed it as trusted: no budget binds it.
-    pub trusted: bool,
-    /// What both ends speak.
-    pub protocols: Vec<Protocol>,
-}
-
-impl PeerFacts {
-    /// What is known of an anonymous peer.
-    pub fn new(direction: Direction) -> Self {
-        Self {
-            direction,
-            endpoint: String::new(),
-            address: None,
-            public_key: None,
-            client: String::new(),
-            trusted: false,
-            protocols: vec![Protocol::WHISPER],
-        }
-    }
-}
-
 /// Why this node ends a connection.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[non_exhaustive]
 pub enum Goodbye {
     /// The application asked for it.
     Requested,
@@ -221,6 +220,8 @@ pub enum DisconnectReason {
     Local,
     /// The other end closed it.
     Remote,
+    /// The node at the other end has connected anew, and that connection took its place.
+    Replaced,
     /// Nothing came, or nothing was taken, for too long.
     TimedOut,
     /// What came was not the wire's format, or the network failed.
@@ -237,24 +238,6 @@ impl PeerNumbers {
     pub fn next(&self) -> PeerId {
         PeerId::new(self.0.fetch_add(1, Ordering::Relaxed))
     }
-}
-
-/// Why a transport will not dial.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[non_exhaustive]
-pub enum DialError {
-    /// This transport opens no connections.
-    #[error("this transport opens no connections")]
-    Unsupported,
-    /// The text is not an address of this transport.
-    #[error("not an address of this transport")]
-    Malformed,
-    /// The address is the node's own.
-    #[error("the address is this node's own")]
-    OwnAddress,
-    /// The transport already keeps as many addresses as it may.
-    #[error("the list of addresses to dial is full")]
-    Full,
 }
 
 #[cfg(test)]

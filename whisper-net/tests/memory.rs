@@ -10,6 +10,7 @@ use whisper_core::peer::PeerId;
 use whisper_net::memory::Faults;
 use whisper_net::memory::MemoryNetwork;
 use whisper_net::memory::MemoryTransport;
+use whisper_net::transport::AddressError;
 use whisper_net::transport::DialError;
 use whisper_net::transport::DisconnectReason;
 use whisper_net::transport::Goodbye;
@@ -164,7 +165,10 @@ async fn a_lost_connection_is_dialled_again_under_a_new_number() {
 async fn an_address_is_dialled_until_somebody_is_there() {
     let network = MemoryNetwork::new();
     let mut bob = Side::new(&network, "bob");
-    assert_eq!(bob.transport.dial("enode://alice"), Err(DialError::Malformed));
+    assert_eq!(
+        bob.transport.dial("enode://alice"),
+        Err(DialError::Malformed(AddressError::Scheme))
+    );
     assert_eq!(bob.transport.dial("memory:bob"), Err(DialError::OwnAddress));
     bob.transport.dial("memory:alice").unwrap();
     assert!(bob.is_idle(Duration::from_secs(10)).await);

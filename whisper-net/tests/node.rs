@@ -44,6 +44,7 @@ use whisper_net::PostError;
 use whisper_net::StartError;
 use whisper_net::Undelivered;
 use whisper_net::memory::MemoryNetwork;
+use whisper_net::transport::AddressError;
 use whisper_net::transport::DialError;
 use whisper_net::transport::Goodbye;
 use whisper_net::transport::Protocol;
@@ -261,7 +262,8 @@ async fn a_node_does_not_start_with_an_address_that_is_none() {
     let mut config = config(&MemoryNetwork::new(), "alice");
     config.entropy = Entropy::os();
     config.dial = vec!["memory:bob".to_owned(), "bob".to_owned()];
-    let expected = StartError::Dial { index: 1, source: DialError::Malformed };
+    let expected =
+        StartError::Dial { index: 1, source: DialError::Malformed(AddressError::Scheme) };
     assert_eq!(whisper_net::start(config).err(), Some(expected));
 }
 

@@ -14,6 +14,7 @@ use whisper_core::crypto::ecies;
 use whisper_core::hash::sha256;
 use whisper_core::rlp::Reader;
 use whisper_core::rlp::Writer;
+use whisper_net::peering::is_local;
 use whisper_net::rlpx::Enode;
 use whisper_net::rlpx::Host;
 use whisper_net::rlpx::capability::Capability;
@@ -23,7 +24,6 @@ use whisper_net::rlpx::disconnect::Reason;
 use whisper_net::rlpx::hello::Hello;
 use whisper_net::rlpx::hello::HelloError;
 use whisper_net::rlpx::hello::uses_snappy;
-use whisper_net::rlpx::is_local;
 
 use support::Script;
 use support::accepted;

@@ -128,7 +128,7 @@ impl Effects {
     }
 
     pub(super) fn connected(&mut self, peer: PeerId, facts: PeerFacts) {
-        self.report(&Event::Connected { peer, facts: facts.clone() });
+        self.report(&Event::Connected { peer, facts: Box::new(facts.clone()) });
         self.facts.insert(peer, facts);
         metrics::gauge!("whisper_peers").set(self.facts.len() as f64);
     }

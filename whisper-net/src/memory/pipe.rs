@@ -12,7 +12,7 @@ use std::task::Waker;
 use tokio::time::Instant;
 
 use super::Faults;
-use super::weather::Weather;
+use super::conditions::LinkConditions;
 use crate::transport::Protocol;
 
 /// One direction of a connection, shared by its writer and its reader.
@@ -26,14 +26,14 @@ struct Shared {
 }
 
 struct Flow {
-    weather: Weather,
+    conditions: LinkConditions,
     buffer: usize,
     /// Sent and not taken by the socket yet.
     queued: VecDeque<Packet>,
     /// Taken by the socket, each with the moment of its arrival.
     under_way: VecDeque<(Instant, Packet)>,
     under_way_bytes: usize,
-    /// Taken by the socket and not told to the writer yet.
+    /// Taken by the socket and not reported to the writer yet.
     written: BTreeMap<Protocol, usize>,
     end: End,
 }
@@ -64,7 +64,7 @@ pub(super) enum Arrival {
 impl Pipe {
     pub(super) fn new(faults: &Faults, seed: u64, writer: Bell, reader: Bell) -> Self {
         let flow = Flow {
-            weather: Weather::new(faults, seed),
+            conditions: LinkConditions::new(faults, seed),
             buffer: faults.buffer,
             queued: VecDeque::new(),
             under_way: VecDeque::new(),
@@ -75,20 +75,20 @@ impl Pipe {
         Self(Arc::new(Shared { flow: Mutex::new(flow), reader, writer }))
     }
 
-    /// Queues a packet; the weather may break the connection instead.
+    /// Queues a packet; the conditions may break the connection instead.
     pub(super) fn send(&self, packet: Packet) {
         let mut flow = self.lock();
         if flow.end != End::Open {
             return;
         }
-        if flow.weather.breaks() {
+        if flow.conditions.breaks() {
             drop(flow);
             return self.break_off();
         }
         flow.queued.push_back(packet);
-        let told = flow.fill();
+        let moved = flow.fill();
         drop(flow);
-        if told {
+        if moved {
             self.0.writer.ring();
             self.0.reader.ring();
         }
@@ -107,9 +107,9 @@ impl Pipe {
                     return Arrival::NotBefore(None);
                 };
                 flow.under_way_bytes = flow.under_way_bytes.saturating_sub(packet.2.len());
-                let told = flow.fill();
+                let moved = flow.fill();
                 drop(flow);
-                if told {
+                if moved {
                     self.0.writer.ring();
                 }
                 Arrival::Packet(packet)
@@ -134,7 +134,7 @@ impl Pipe {
         self.end(End::Finished);
     }
 
-    /// Ends the reading. The writer learns of it from its own reading, since who leaves also
+    /// Ends the reading. The writer learns of it from its own reading, since a host that leaves also
     /// finishes the other pipe.
     pub(super) fn abandon(&self) {
         self.end(End::Deaf);
@@ -174,7 +174,7 @@ impl Flow {
             let written = self.written.entry(packet.0).or_default();
             *written = written.saturating_add(packet.2.len());
             let earliest = self.under_way.back().map(|(due, _)| *due);
-            self.under_way.push_back((self.weather.due(earliest), packet));
+            self.under_way.push_back((self.conditions.due(earliest), packet));
         }
         self.under_way.len() != before
     }
@@ -185,7 +185,7 @@ impl Flow {
 pub(super) struct Bell(Arc<Mutex<Option<Waker>>>);
 
 impl Bell {
-    /// Wakes `waker` at the next ring, and forgets who waited before.
+    /// Wakes `waker` at the next ring, in place of an earlier one.
     pub(super) fn answer(&self, waker: &Waker) {
         let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if !waiting.as_ref().is_some_and(|before| before.will_wake(waker)) {
@@ -193,7 +193,7 @@ impl Bell {
         }
     }
 
-    /// Wakes whoever waits.
+    /// Wakes the task that waits.
     pub(super) fn ring(&self) {
         let waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(waker) = waiting {

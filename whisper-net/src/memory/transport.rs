@@ -18,17 +18,20 @@ use whisper_core::peer::PeerId;
 
 use super::Host;
 use super::MemoryNetwork;
+use super::Newcomer;
 use super::SCHEME;
-use super::Visit;
 use super::lock;
 use super::pipe::Arrival;
 use super::pipe::Bell;
 use super::pipe::Pipe;
+use crate::peering::Peering;
+use crate::transport::AddressError;
 use crate::transport::DialError;
 use crate::transport::Direction;
 use crate::transport::DisconnectReason;
 use crate::transport::EVENTS_PER_POLL;
 use crate::transport::Goodbye;
+use crate::transport::NodeName;
 use crate::transport::PeerFacts;
 use crate::transport::PeerNumbers;
 use crate::transport::Protocol;
@@ -43,7 +46,7 @@ pub struct MemoryTransport {
     numbers: PeerNumbers,
     links: BTreeMap<PeerId, Link>,
     dials: Vec<Dial>,
-    told: VecDeque<TransportEvent>,
+    events: VecDeque<TransportEvent>,
     alarm: Option<Pin<Box<Sleep>>>,
     /// The link to be read first, so that a busy one cannot starve the others.
     turn: PeerId,
@@ -76,12 +79,12 @@ impl MemoryTransport {
             host: Arc::new(Host {
                 protocols: Mutex::new(protocols.to_vec()),
                 bell: Bell::default(),
-                arrivals: Mutex::default(),
+                newcomers: Mutex::default(),
             }),
             numbers: PeerNumbers::default(),
             links: BTreeMap::new(),
             dials: Vec::new(),
-            told: VecDeque::new(),
+            events: VecDeque::new(),
             alarm: None,
             turn: PeerId::new(0),
         }
@@ -101,8 +104,9 @@ impl MemoryTransport {
         let peer = self.numbers.next();
         let link = Link { incoming, outgoing, protocols: protocols.clone(), unread_until: None };
         self.links.insert(peer, link);
-        let facts = PeerFacts { endpoint, protocols, ..PeerFacts::new(direction) };
-        self.told.push_back(TransportEvent::Connected { peer, facts });
+        let node = Some(NodeName::new(&endpoint));
+        let facts = PeerFacts { node, endpoint, protocols, ..PeerFacts::new(WIRE, direction) };
+        self.events.push_back(TransportEvent::Connected { peer, facts });
         peer
     }
 
@@ -134,7 +138,7 @@ impl MemoryTransport {
                     dial.state = DialState::Due(again);
                 }
             }
-            self.told.push_back(TransportEvent::Disconnected { peer, how });
+            self.events.push_back(TransportEvent::Disconnected { peer, how });
         }
     }
 
@@ -217,6 +221,10 @@ impl MemoryTransport {
 }
 
 impl Transport for MemoryTransport {
+    fn share(&mut self, peering: &Peering) {
+        self.numbers = peering.numbers.clone();
+    }
+
     fn poll_events(
         &mut self,
         cx: &mut Context<'_>,
@@ -226,17 +234,17 @@ impl Transport for MemoryTransport {
         loop {
             self.host.bell.answer(cx.waker());
             let now = Instant::now();
-            let visits: Vec<_> = lock(&self.host.arrivals).drain(..).collect();
-            for Visit { endpoint, protocols, incoming, outgoing } in visits {
+            let newcomers: Vec<_> = lock(&self.host.newcomers).drain(..).collect();
+            for Newcomer { endpoint, protocols, incoming, outgoing } in newcomers {
                 self.welcome(endpoint, Direction::Inbound, protocols, (incoming, outgoing));
             }
             self.dial_what_is_due(now);
-            // Who has come is told before what they sent, who has gone after it.
-            events.extend(self.told.drain(..));
+            // A connection comes before what it brings, and its end after that.
+            events.extend(self.events.drain(..));
             // A link tells of writing and of packets: places are kept for the former.
             let alarm = self.read_all(now, events, room.saturating_sub(self.most_protocols()));
             if events.len() < room {
-                events.extend(self.told.drain(..));
+                events.extend(self.events.drain(..));
             }
             if events.len() > before {
                 return Poll::Ready(events.len().saturating_sub(before));
@@ -269,17 +277,30 @@ impl Transport for MemoryTransport {
         self.host.bell.ring();
     }
 
-    fn dial(&mut self, address: &str) -> Result<(), DialError> {
-        let name = address.strip_prefix(SCHEME).ok_or(DialError::Malformed)?;
+    fn dial(&mut self, address: &str) -> Result<NodeName, DialError> {
+        let address = address.trim();
+        let foreign = DialError::Malformed(AddressError::Scheme);
+        let name = address.strip_prefix(SCHEME).ok_or(foreign)?;
         if name == self.name {
             return Err(DialError::OwnAddress);
         }
-        if self.dials.iter().all(|dial| dial.name != name) {
-            let state = DialState::Due(Instant::now());
-            self.dials.push(Dial { name: name.to_owned(), state });
-            self.host.bell.ring();
+        let now = DialState::Due(Instant::now());
+        match self.dials.iter_mut().find(|dial| dial.name == name) {
+            Some(Dial { state: state @ DialState::Due(_), .. }) => *state = now,
+            Some(_) => {}
+            None => self.dials.push(Dial { name: name.to_owned(), state: now }),
         }
-        Ok(())
+        self.host.bell.ring();
+        Ok(NodeName::new(address))
+    }
+
+    fn network_changed(&mut self) {
+        for dial in &mut self.dials {
+            if let DialState::Due(due) = &mut dial.state {
+                *due = Instant::now();
+            }
+        }
+        self.host.bell.ring();
     }
 
     fn offer(&mut self, protocol: Protocol) {
@@ -289,8 +310,8 @@ impl Transport for MemoryTransport {
         }
     }
 
-    fn local_address(&self) -> Option<String> {
-        Some(format!("{SCHEME}{}", self.name))
+    fn addresses(&self) -> Vec<String> {
+        vec![format!("{SCHEME}{}", self.name)]
     }
 
     fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<()> {
@@ -317,3 +338,6 @@ impl fmt::Debug for MemoryTransport {
         f.debug_struct("MemoryTransport").field("name", &self.name).finish_non_exhaustive()
     }
 }
+
+/// What this wire calls itself.
+const WIRE: &str = "memory";

@@ -1,8 +1,11 @@
 //! A connection that stands: packets in, packets out, until somebody ends it.
 
 use std::collections::BTreeMap;
+use std::future::pending;
 use std::io::ErrorKind;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::OwnedSemaphorePermit;
@@ -18,19 +21,20 @@ use tokio::time::timeout;
 use whisper_core::crypto::curve::PublicKey;
 use whisper_core::peer::PeerId;
 
+use super::bucket::Bucket;
 use super::capability::FIRST_ID;
 use super::channels::Channels;
-use super::config::Timing;
 use super::disconnect;
 use super::disconnect::Reason;
 use super::frame::FrameError;
 use super::frame::Packet;
-use super::limits::Bucket;
 use super::opening::Open;
 use super::opening::Reader;
 use super::opening::Writer;
 use super::reader::ReadError;
 use super::writer::WriteError;
+use crate::peering::Timing;
+use crate::transport::DialFailure;
 use crate::transport::DisconnectReason;
 use crate::transport::Goodbye;
 use crate::transport::PeerFacts;
@@ -39,35 +43,35 @@ use crate::transport::TransportEvent;
 
 /// Where connections tell what happens.
 #[derive(Clone)]
-pub(super) struct Teller {
-    queue: mpsc::Sender<Told>,
+pub(super) struct Reporter {
+    queue: mpsc::Sender<Report>,
     /// Bytes of payloads that may wait in the queue.
     room: Arc<Semaphore>,
 }
 
 /// What a connection tells its transport.
-pub(super) enum Told {
+pub(super) enum Report {
     /// It stands.
     Opened(PeerId, PeerFacts, Link),
     /// Anything else, with the room that it takes up until it is read.
     Happened(TransportEvent, Option<OwnedSemaphorePermit>),
 }
 
-impl Teller {
-    /// `max_packet` is the longest payload that will be told of.
-    pub(super) fn new(max_packet: usize) -> (Self, mpsc::Receiver<Told>) {
-        let (queue, told) = mpsc::channel(MAX_EVENTS);
+impl Reporter {
+    /// `max_packet` is the longest payload that will be reported.
+    pub(super) fn new(max_packet: usize) -> (Self, mpsc::Receiver<Report>) {
+        let (queue, reported) = mpsc::channel(MAX_EVENTS);
         let room = MAX_QUEUED.max(max_packet.saturating_mul(4)).min(Semaphore::MAX_PERMITS);
-        (Self { queue, room: Arc::new(Semaphore::new(room)) }, told)
+        (Self { queue, room: Arc::new(Semaphore::new(room)) }, reported)
     }
 
     /// False if nobody listens any more.
-    async fn tell(&self, told: Told) -> bool {
-        self.queue.send(told).await.is_ok()
+    async fn report(&self, report: Report) -> bool {
+        self.queue.send(report).await.is_ok()
     }
 
-    async fn happened(&self, event: TransportEvent) -> bool {
-        self.tell(Told::Happened(event, None)).await
+    pub(super) async fn happened(&self, event: TransportEvent) -> bool {
+        self.report(Report::Happened(event, None)).await
     }
 
     async fn received(
@@ -81,7 +85,7 @@ impl Teller {
             return false;
         };
         let event = TransportEvent::Received { peer, protocol, code, payload };
-        self.tell(Told::Happened(event, Some(room))).await
+        self.report(Report::Happened(event, Some(room))).await
     }
 }
 
@@ -108,6 +112,8 @@ pub(super) enum Ending {
     Fault(Reason),
     Unread(ReadError),
     Unwritten(WriteError),
+    /// Another connection of the same node has taken the place.
+    Replaced,
     /// The transport is gone.
     Abandoned,
 }
@@ -124,6 +130,7 @@ impl Ending {
                 Goodbye::Requested => Reason::Requested,
             }),
             Self::Fault(reason) => Some(*reason),
+            Self::Replaced => Some(Reason::AlreadyConnected),
             Self::Unread(ReadError::TimedOut) => Some(Reason::Timeout),
             Self::Unread(ReadError::Frame(FrameError::TooLarge { .. } | FrameError::Code)) => {
                 Some(Reason::Protocol)
@@ -133,16 +140,21 @@ impl Ending {
     }
 
     /// What decides when it is tried again.
-    pub(super) const fn reason(&self) -> Option<Reason> {
+    pub(super) const fn failure(&self) -> Option<DialFailure> {
         match self {
-            Self::Theirs(reason) => Some(*reason),
-            _ => self.last_word(),
+            Self::Replaced => None,
+            Self::Theirs(reason) => reason.failure(),
+            _ => match self.last_word() {
+                Some(reason) => reason.failure(),
+                None => None,
+            },
         }
     }
 
     fn disconnect_reason(&self) -> DisconnectReason {
         match self {
             Self::Ours(_) | Self::Abandoned => DisconnectReason::Local,
+            Self::Replaced => DisconnectReason::Replaced,
             Self::Theirs(_) | Self::Unread(ReadError::Closed) => DisconnectReason::Remote,
             Self::Unread(ReadError::TimedOut) | Self::Unwritten(WriteError::Stalled) => {
                 DisconnectReason::TimedOut
@@ -158,37 +170,61 @@ impl Ending {
     }
 }
 
+/// What a transport tells all of its connections.
+#[derive(Clone)]
+pub(super) struct Signals {
+    /// Whether the transport closes.
+    pub(super) closing: watch::Receiver<bool>,
+    /// Changes when connections have to show that they still work.
+    pub(super) check: watch::Receiver<u32>,
+}
+
 /// Runs a connection to its end.
 pub(super) async fn run(
     open: Open,
     peer: PeerId,
     facts: PeerFacts,
-    teller: Teller,
+    reporter: Reporter,
     timing: &Timing,
-    closing: watch::Receiver<bool>,
+    signals: Signals,
 ) -> Ending {
-    let Open { reader, writer, gate, channels, key, seat, .. } = open;
+    let Open { reader, writer, gate, channels, key, mut slot, .. } = open;
     let (commands, queue) = mpsc::unbounded_channel();
     let (goodbye, mut asked_to_go) = oneshot::channel();
-    let (pong, pongs) = mpsc::channel(PONGS);
-    if !teller.tell(Told::Opened(peer, facts, Link { key, commands, gate, goodbye })).await {
+    let (base, bases) = mpsc::channel(PONGS);
+    let unread = gate.subscribe();
+    if !reporter.report(Report::Opened(peer, facts, Link { key, commands, gate, goodbye })).await {
         return Ending::Abandoned;
     }
-    let mut inbound = Inbound::new(peer, reader, channels.clone(), teller.clone(), pong);
+    let heard = AtomicU64::new(0);
+    let Signals { closing, check } = signals;
+    let checked = checked(check, &base, &heard, &unread, timing.check);
+    let mut inbound =
+        Inbound::new(peer, reader, channels.clone(), reporter.clone(), base.clone(), &heard);
     let pings = pings(timing.ping);
-    let mut outbound =
-        Outbound { peer, writer, channels, queue, pongs, pings, teller: teller.clone(), closing };
+    let mut outbound = Outbound {
+        peer,
+        writer,
+        channels,
+        queue,
+        bases,
+        pings,
+        reporter: reporter.clone(),
+        closing,
+    };
     // Without an order: a flood in one direction must not hold up the other.
     let ending = tokio::select! {
         Ok(goodbye) = &mut asked_to_go => Ending::Ours(goodbye),
+        () = slot.lost() => Ending::Replaced,
+        ending = checked => ending,
         ending = inbound.run() => ending,
         ending = outbound.run() => ending,
     };
     tracing::debug!(peer = peer.as_u64(), ?ending, "a connection ends");
     let how = ending.disconnect_reason();
-    teller.happened(TransportEvent::Disconnected { peer, how }).await;
+    reporter.happened(TransportEvent::Disconnected { peer, how }).await;
     // Nobody has to wait for the last words before this peer may come again.
-    drop(seat);
+    drop(slot);
     if let Some(reason) = ending.last_word() {
         let last_words = async {
             if outbound.writer.say_goodbye(reason).await.is_ok() {
@@ -200,31 +236,57 @@ pub(super) async fn run(
     ending
 }
 
+/// Ends when the connection has to show that it works, and brings nothing within `span`. Time during
+/// which it is not read does not count.
+async fn checked(
+    mut check: watch::Receiver<u32>,
+    base: &mpsc::Sender<u64>,
+    heard: &AtomicU64,
+    unread: &watch::Receiver<Instant>,
+    span: Duration,
+) -> Ending {
+    check.mark_unchanged();
+    while check.changed().await.is_ok() {
+        let (start, before) = (Instant::now(), heard.load(Ordering::Relaxed));
+        // If others wait to be written, they will do.
+        let _ = base.try_send(PING);
+        tokio::time::sleep(span).await;
+        if heard.load(Ordering::Relaxed) == before && *unread.borrow() <= start {
+            return Ending::Unread(ReadError::TimedOut);
+        }
+    }
+    // The transport is gone, and the others notice.
+    pending().await
+}
+
 /// Packets from the socket to the transport.
-struct Inbound {
+struct Inbound<'a> {
     peer: PeerId,
     reader: Reader,
     channels: Channels,
-    teller: Teller,
-    pong: mpsc::Sender<()>,
+    reporter: Reporter,
+    base: mpsc::Sender<u64>,
+    /// How many packets have come.
+    heard: &'a AtomicU64,
     /// Pings that are answered.
     pings: Bucket,
     /// Packets of the base protocol, which no budget of the node's covers.
-    base: Bucket,
+    base_packets: Bucket,
 }
 
-impl Inbound {
+impl<'a> Inbound<'a> {
     fn new(
         peer: PeerId,
         reader: Reader,
         channels: Channels,
-        teller: Teller,
-        pong: mpsc::Sender<()>,
+        reporter: Reporter,
+        base: mpsc::Sender<u64>,
+        heard: &'a AtomicU64,
     ) -> Self {
         let now = Instant::now();
         let pings = Bucket::new(now, PING_BURST, BASE_INTERVAL);
-        let base = Bucket::new(now, BASE_BURST, BASE_INTERVAL);
-        Self { peer, reader, channels, teller, pong, pings, base }
+        let base_packets = Bucket::new(now, BASE_BURST, BASE_INTERVAL);
+        Self { peer, reader, channels, reporter, base, heard, pings, base_packets }
     }
 
     async fn run(&mut self) -> Ending {
@@ -233,6 +295,7 @@ impl Inbound {
                 Ok(packet) => packet,
                 Err(error) => return Ending::Unread(error),
             };
+            self.heard.fetch_add(1, Ordering::Relaxed);
             if packet.code < FIRST_ID {
                 if let Some(ending) = self.take_base(&packet) {
                     return ending;
@@ -241,7 +304,7 @@ impl Inbound {
             }
             let code = self.channels.code_of(packet.code);
             let Some(code) = code else { return Ending::Fault(Reason::Protocol) };
-            if !self.teller.received(self.peer, code, packet.payload).await {
+            if !self.reporter.received(self.peer, code, packet.payload).await {
                 return Ending::Abandoned;
             }
         }
@@ -255,11 +318,11 @@ impl Inbound {
             disconnect::CODE => return Some(Ending::Theirs(Reason::decode(&packet.payload))),
             PING if self.pings.take(now) => {
                 // If the last Pongs have not gone out yet, one of them will do.
-                let _ = self.pong.try_send(());
+                let _ = self.base.try_send(PONG);
             }
             _ => {}
         }
-        if self.base.take(now) { None } else { Some(Ending::Fault(Reason::Protocol)) }
+        if self.base_packets.take(now) { None } else { Some(Ending::Fault(Reason::Protocol)) }
     }
 }
 
@@ -269,9 +332,9 @@ struct Outbound {
     writer: Writer,
     channels: Channels,
     queue: mpsc::UnboundedReceiver<Outgoing>,
-    pongs: mpsc::Receiver<()>,
+    bases: mpsc::Receiver<u64>,
     pings: Interval,
-    teller: Teller,
+    reporter: Reporter,
     closing: watch::Receiver<bool>,
 }
 
@@ -293,7 +356,7 @@ impl Outbound {
             let mut written = BTreeMap::new();
             tokio::select! {
                 biased;
-                Some(()) = self.pongs.recv() => self.push_base(PONG),
+                Some(code) = self.bases.recv() => self.push_base(code),
                 _ = self.pings.tick() => self.push_base(PING),
                 Some(packet) = self.queue.recv() => {
                     written = self.push_all(packet);
@@ -306,7 +369,7 @@ impl Outbound {
             self.writer.flush().await?;
             for (protocol, bytes) in written.into_iter().filter(|(_, bytes)| *bytes > 0) {
                 let peer = self.peer;
-                self.teller.happened(TransportEvent::Written { peer, protocol, bytes }).await;
+                self.reporter.happened(TransportEvent::Written { peer, protocol, bytes }).await;
             }
         }
     }

@@ -3,6 +3,8 @@
 use whisper_core::rlp::Reader;
 use whisper_core::rlp::Writer;
 
+use crate::transport::DialFailure;
+
 /// Why somebody ends a connection (devp2p, "Disconnect").
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
@@ -74,6 +76,21 @@ impl Reason {
             Self::ConnectedToSelf => 0x0a,
             Self::Timeout => 0x0b,
             Self::Subprotocol => 0x10,
+        }
+    }
+
+    /// Why there is no connection to a node that says this; nothing if it is no fault.
+    pub(super) const fn failure(self) -> Option<DialFailure> {
+        match self {
+            Self::UselessPeer | Self::IncompatibleVersion => Some(DialFailure::Useless),
+            Self::TooManyPeers => Some(DialFailure::Full),
+            Self::AlreadyConnected => Some(DialFailure::KeyInUse),
+            Self::InvalidIdentity | Self::UnexpectedIdentity => Some(DialFailure::WrongKey),
+            Self::ConnectedToSelf => Some(DialFailure::OwnKey),
+            Self::Protocol | Self::Subprotocol => Some(DialFailure::Dismissed),
+            Self::Requested | Self::Network | Self::Quitting | Self::Timeout | Self::Unknown(_) => {
+                None
+            }
         }
     }
 

@@ -8,6 +8,11 @@ use std::str::FromStr;
 use whisper_core::crypto::curve::PublicKey;
 use whisper_core::hash::keccak256;
 
+use crate::peering;
+use crate::peering::Target;
+use crate::transport::AddressError;
+use crate::transport::NodeName;
+
 /// Who a node is and, if known, where.
 ///
 /// ```
@@ -17,7 +22,7 @@ use whisper_core::hash::keccak256;
 ///            ea0b6f68b00d7e63b41f62705f18c0771f12b1b0dca11f9a0b03b73b6551cffe";
 /// let node: Enode = format!("enode://{key}@127.0.0.1:30303?discport=0").parse()?;
 /// assert_eq!(node.endpoint().map(|endpoint| endpoint.tcp), Some(30303));
-/// # Ok::<(), whisper_net::rlpx::EnodeError>(())
+/// # Ok::<(), whisper_net::transport::AddressError>(())
 /// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Enode {
@@ -46,6 +51,11 @@ impl Enode {
         self.endpoint.as_ref()
     }
 
+    /// What tells the node from others: its key.
+    pub(super) fn name_of(key: &PublicKey) -> NodeName {
+        NodeName::new(key.to_bytes())
+    }
+
     /// What names the node in peer tables: the Keccak-256 hash of its key's coordinates.
     pub fn node_id(&self) -> [u8; 32] {
         keccak256(&self.public_key.to_bytes())
@@ -53,25 +63,40 @@ impl Enode {
 }
 
 impl FromStr for Enode {
-    type Err = EnodeError;
+    type Err = AddressError;
 
-    fn from_str(text: &str) -> Result<Self, EnodeError> {
+    fn from_str(text: &str) -> Result<Self, AddressError> {
+        // Who copies an address often copies a blank or a line's end along.
+        let text = text.trim();
         let rest = strip_scheme(text);
         let bare = rest.unwrap_or(text);
         if !bare.is_empty() && bare.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return parse_key(bare).map(Self::new);
         }
-        let rest = rest.ok_or(EnodeError::Scheme)?;
+        let rest = rest.ok_or(AddressError::Scheme)?;
         // What follows the first slash, question mark or hash sign is no part of the address.
         let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
         let (authority, tail) = rest.split_at_checked(end).unwrap_or((rest, ""));
-        let (key, address) = authority.rsplit_once('@').ok_or(EnodeError::Key)?;
+        let (key, address) = authority.rsplit_once('@').ok_or(AddressError::Key)?;
         let public_key = parse_key(key)?;
         let (host, port) = split_port(address)?;
         let tcp = parse_port(port)?;
         let udp = discovery_port(tail).map_or(Ok(tcp), parse_port)?;
         let endpoint = Endpoint { host: host.parse()?, tcp, udp };
         Ok(Self::new(public_key).at(endpoint))
+    }
+}
+
+impl Target for Enode {
+    fn name(&self) -> NodeName {
+        Self::name_of(&self.public_key)
+    }
+
+    fn is_local(&self) -> bool {
+        self.endpoint.as_ref().is_some_and(|endpoint| match &endpoint.host {
+            Host::Ip(ip) => peering::is_local(*ip),
+            Host::Name(name) => name == "localhost",
+        })
     }
 }
 
@@ -105,11 +130,11 @@ pub enum Host {
 }
 
 impl FromStr for Host {
-    type Err = EnodeError;
+    type Err = AddressError;
 
-    fn from_str(text: &str) -> Result<Self, EnodeError> {
+    fn from_str(text: &str) -> Result<Self, AddressError> {
         if let Some(inner) = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')) {
-            let address: Ipv6Addr = inner.parse().map_err(|_| EnodeError::Host)?;
+            let address: Ipv6Addr = inner.parse().map_err(|_| AddressError::Host)?;
             return Ok(Self::Ip(address.to_canonical()));
         }
         if let Ok(address) = text.parse() {
@@ -118,7 +143,7 @@ impl FromStr for Host {
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
         // RFC 1035: a name has at most 253 characters.
         let is_name = (1..=253).contains(&text.len()) && text.bytes().all(plain);
-        if is_name { Ok(Self::Name(text.to_owned())) } else { Err(EnodeError::Host) }
+        if is_name { Ok(Self::Name(text.to_owned())) } else { Err(AddressError::Host) }
     }
 }
 
@@ -143,25 +168,25 @@ fn strip_scheme(text: &str) -> Option<&str> {
     scheme.eq_ignore_ascii_case(SCHEME).then_some(rest)
 }
 
-fn parse_key(digits: &str) -> Result<PublicKey, EnodeError> {
+fn parse_key(digits: &str) -> Result<PublicKey, AddressError> {
     let mut bytes = [0; 64];
-    hex::decode_to_slice(digits, &mut bytes).map_err(|_| EnodeError::Key)?;
-    PublicKey::from_bytes(&bytes).map_err(|_| EnodeError::Key)
+    hex::decode_to_slice(digits, &mut bytes).map_err(|_| AddressError::Key)?;
+    PublicKey::from_bytes(&bytes).map_err(|_| AddressError::Key)
 }
 
 /// Cuts off the port. The colons of an IPv6 address stand in brackets.
-fn split_port(address: &str) -> Result<(&str, &str), EnodeError> {
-    let (host, port) = address.rsplit_once(':').ok_or(EnodeError::Port)?;
+fn split_port(address: &str) -> Result<(&str, &str), AddressError> {
+    let (host, port) = address.rsplit_once(':').ok_or(AddressError::Port)?;
     if host.contains(':') && !host.ends_with(']') {
-        Err(EnodeError::Host)
+        Err(AddressError::Host)
     } else {
         Ok((host, port))
     }
 }
 
-fn parse_port(digits: &str) -> Result<u16, EnodeError> {
+fn parse_port(digits: &str) -> Result<u16, AddressError> {
     let plain = digits.bytes().all(|byte| byte.is_ascii_digit());
-    digits.parse().ok().filter(|_| plain).ok_or(EnodeError::Port)
+    digits.parse().ok().filter(|_| plain).ok_or(AddressError::Port)
 }
 
 /// The first value of `discport`, unless it is empty.
@@ -174,24 +199,6 @@ fn discovery_port(tail: &str) -> Option<&str> {
 
 const SCHEME: &str = "enode://";
 
-/// Why a text is no node's address.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[non_exhaustive]
-pub enum EnodeError {
-    /// It does not begin with `enode://`.
-    #[error("write the address of a node as enode://<128 hex digits>@<host>:<port>")]
-    Scheme,
-    /// What stands before the @ is no key.
-    #[error("an enode URL begins with the node's public key: 128 hex digits without 0x, then @")]
-    Key,
-    /// What stands behind the @ is no host.
-    #[error("the host of an enode URL is an IPv4 address, an IPv6 address in brackets, or a name")]
-    Host,
-    /// There is no port, or it is none.
-    #[error("the host of an enode URL is followed by a colon and a port from 0 to 65535")]
-    Port,
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -199,7 +206,7 @@ mod tests {
     const KEY: &str = "e0248d9444762497f57b1a15bb76bef2b93eec34ffdbc54bd1a95267fefeb495\
                        ea0b6f68b00d7e63b41f62705f18c0771f12b1b0dca11f9a0b03b73b6551cffe";
 
-    fn parse(address: &str) -> Result<Enode, EnodeError> {
+    fn parse(address: &str) -> Result<Enode, AddressError> {
         format!("enode://{KEY}@{address}").parse()
     }
 
@@ -212,9 +219,15 @@ mod tests {
     }
 
     #[test]
+    fn b10_blanks_and_line_ends_around_an_address_do_not_matter() {
+        let node = parse("127.0.0.1:30303").unwrap();
+        assert_eq!(format!(" \t{node}\r\n").parse(), Ok(node));
+    }
+
+    #[test]
     fn a_port_is_digits_only() {
-        for port in ["", "+1", "-1", " 1", "1 ", "0x1", "99999"] {
-            assert_eq!(parse(&format!("127.0.0.1:{port}")), Err(EnodeError::Port), "{port}");
+        for port in ["", "+1", "-1", " 1", "1 x", "0x1", "99999"] {
+            assert_eq!(parse(&format!("127.0.0.1:{port}")), Err(AddressError::Port), "{port}");
         }
     }
 

@@ -3,9 +3,11 @@
 use std::future::pending;
 use std::io;
 use std::io::ErrorKind;
+use std::net::IpAddr;
 use std::net::Ipv4Addr;
 use std::net::Ipv6Addr;
 use std::net::SocketAddr;
+use std::net::UdpSocket;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
@@ -13,15 +15,15 @@ use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 use super::config::RlpxConfig;
-use super::limits::AddressThrottle;
-use super::lobby::Lobby;
-use super::lobby::Place;
+use crate::peering::AddressThrottle;
+use crate::peering::HandshakeLimiter;
+use crate::peering::Place;
 
 /// Takes connections in, or none at all.
 pub(super) struct Listener {
     socket: Option<TcpListener>,
     throttle: AddressThrottle,
-    lobby: Lobby,
+    handshakes: HandshakeLimiter,
 }
 
 impl Listener {
@@ -35,29 +37,22 @@ impl Listener {
         };
         let limits = &config.limits;
         let throttle = AddressThrottle::new(config.timing.address, limits.exempt_local);
-        Ok(Self { socket, throttle, lobby: Lobby::new(limits.max_handshakes) })
+        Ok(Self { socket, throttle, handshakes: HandshakeLimiter::new(limits.max_handshakes) })
     }
 
-    /// The address as others may use it: an unspecified one stands for this machine.
-    pub(super) fn address(&self) -> Option<SocketAddr> {
-        let mut address = self.socket.as_ref()?.local_addr().ok()?;
-        if address.ip().is_unspecified() {
-            address.set_ip(match address {
-                SocketAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
-                SocketAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
-            });
-        }
-        Some(address)
+    /// Where the socket listens.
+    pub(super) fn local_address(&self) -> Option<SocketAddr> {
+        self.socket.as_ref()?.local_addr().ok()
     }
 
-    /// The next connection, and the place that its handshake takes. Who comes too often is closed
-    /// without a word.
+    /// The next connection, and the place that its handshake takes. An address that comes too often is
+    /// closed without a word.
     pub(super) async fn accept(&mut self) -> (TcpStream, Place) {
         let Some(socket) = &self.socket else { return pending().await };
         loop {
             match socket.accept().await {
                 Ok((stream, from)) if self.throttle.admits(Instant::now(), from.ip()) => {
-                    return (stream, self.lobby.enter());
+                    return (stream, self.handshakes.enter(from.ip()));
                 }
                 Ok(_) => {}
                 Err(error) => {
@@ -69,6 +64,32 @@ impl Listener {
         }
     }
 }
+
+/// The addresses under which others reach what listens at `address`. An unspecified one stands for the
+/// addresses that this machine has towards other networks, and for the machine itself.
+pub(super) fn reachable(address: SocketAddr) -> Vec<SocketAddr> {
+    if !address.ip().is_unspecified() {
+        return vec![address];
+    }
+    let v4 = route((Ipv4Addr::UNSPECIFIED, 0).into(), (TEST_V4, 1).into());
+    let v6 = route((Ipv6Addr::UNSPECIFIED, 0).into(), (TEST_V6, 1).into());
+    let routes: [Option<IpAddr>; 2] = match address {
+        SocketAddr::V4(_) => [v4, Some(Ipv4Addr::LOCALHOST.into())],
+        SocketAddr::V6(_) => [v6.or(v4), Some(Ipv6Addr::LOCALHOST.into())],
+    };
+    routes.into_iter().flatten().map(|ip| (ip, address.port()).into()).collect()
+}
+
+/// The address that this machine would use towards `remote`. Nothing is sent.
+fn route(local: SocketAddr, remote: SocketAddr) -> Option<IpAddr> {
+    let socket = UdpSocket::bind(local).ok()?;
+    socket.connect(remote).ok()?;
+    Some(socket.local_addr().ok()?.ip())
+}
+
+/// Addresses that no machine has (RFC 5737, RFC 3849): the way to them is that to all other networks.
+const TEST_V4: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
+const TEST_V6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1);
 
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 
@@ -107,5 +128,22 @@ impl ListenError {
             ErrorKind::AddrNotAvailable => Self::NoSuchAddress(address),
             kind => Self::Other(address, kind),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn b11_an_unspecified_address_stands_for_those_that_others_can_use() {
+        let listens: SocketAddr = ([0, 0, 0, 0], 30_303).into();
+        let addresses = reachable(listens);
+        assert_eq!(addresses.last(), Some(&([127, 0, 0, 1], 30_303).into()));
+        assert!(addresses.iter().all(|address| !address.ip().is_unspecified()));
+        let route = route(([0, 0, 0, 0], 0).into(), (TEST_V4, 1).into());
+        assert_eq!(addresses.len(), 1 + usize::from(route.is_some()));
+        let chosen: SocketAddr = ([192, 0, 2, 9], 1).into();
+        assert_eq!(reachable(chosen), [chosen]);
     }
 }

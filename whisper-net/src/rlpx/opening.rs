@@ -1,10 +1,12 @@
 //! From a socket to a peer: handshake, Hello, and whether we want each other.
 
 use std::io;
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
+use std::sync::OnceLock;
 use std::sync::PoisonError;
 
 use rand_core::CryptoRng;
@@ -22,6 +24,7 @@ use super::capability::Offer;
 use super::channels::Channels;
 use super::config::RlpxConfig;
 use super::disconnect::Reason;
+use super::enode::Enode;
 use super::frame::Egress;
 use super::frame::FrameError;
 use super::frame::Ingress;
@@ -35,12 +38,15 @@ use super::hello::HelloError;
 use super::reader::FrameReader;
 use super::reader::Gate;
 use super::reader::ReadError;
-use super::roster::Roster;
-use super::roster::Seat;
-use super::roster::Visitor;
 use super::writer::FrameWriter;
 use super::writer::WriteError;
 use crate::entropy::NoEntropy;
+use crate::peering::Candidate;
+use crate::peering::Peering;
+use crate::peering::Refusal;
+use crate::peering::Rules;
+use crate::peering::Slot;
+use crate::transport::DialFailure;
 use crate::transport::Direction;
 use crate::transport::Protocol;
 
@@ -49,7 +55,8 @@ pub(super) struct Context {
     pub(super) config: RlpxConfig,
     /// What is offered on connections.
     protocols: Mutex<Vec<Protocol>>,
-    pub(super) roster: Roster,
+    rules: Rules,
+    peering: OnceLock<Peering>,
 }
 
 pub(super) type Reader = FrameReader<OwnedReadHalf>;
@@ -66,14 +73,35 @@ pub(super) struct Open {
     pub(super) key: PublicKey,
     pub(super) direction: Direction,
     pub(super) address: SocketAddr,
-    pub(super) seat: Seat,
+    pub(super) slot: Slot,
 }
 
 impl Context {
     pub(super) fn new(config: RlpxConfig) -> Arc<Self> {
-        let roster = Roster::new(&config);
+        let names = |keys: &Vec<PublicKey>| keys.iter().map(Enode::name_of).collect();
+        let rules = Rules {
+            own: Enode::name_of(&config.identity.public_key()),
+            trusted: names(&config.trusted),
+            allowed: config.allowed.as_ref().map(names),
+            limits: config.limits.clone(),
+        };
         let protocols = Mutex::new(config.protocols.clone());
-        Arc::new(Self { config, protocols, roster })
+        Arc::new(Self { config, protocols, rules, peering: OnceLock::new() })
+    }
+
+    /// Takes part in what the node's transports share, unless it has begun without.
+    pub(super) fn share(&self, peering: &Peering) {
+        let _ = self.peering.set(peering.clone());
+    }
+
+    /// What the node's transports share.
+    pub(super) fn peering(&self) -> &Peering {
+        self.peering.get_or_init(Peering::default)
+    }
+
+    /// Whether the operator has listed the node as trusted.
+    pub(super) fn is_trusted(&self, key: &PublicKey) -> bool {
+        self.config.trusted.contains(key)
     }
 
     /// Offers a protocol on connections from now on.
@@ -138,14 +166,15 @@ impl Context {
         first: Vec<u8>,
     ) -> Result<Open, OpeningError> {
         let Line { socket, direction, address } = line;
-        let visitor = Visitor { direction, address: address.ip() };
+        let name = Enode::name_of(&key);
+        let candidate = Candidate { name, direction, address: address.ip() };
         let timing = &self.config.timing;
         let (gate, gated) = Gate::new();
         let (read, write) = socket.into_split();
         let mut reader = FrameReader::new(read, ingress, gated, timing);
         let mut writer = FrameWriter::new(write, egress, first, timing.stall);
-        if let Err(reason) = self.roster.check(&key, visitor) {
-            return self.refuse(reader, writer, reason).await;
+        if let Err(refusal) = self.peering().peers.check(Instant::now(), &self.rules, &candidate) {
+            return self.refuse(reader, writer, reason(refusal)).await;
         }
         // What is offered may change while the other end makes up its mind.
         let protocols = self.lock_protocols().clone();
@@ -166,9 +195,9 @@ impl Context {
         }
         let max = self.config.limits.max_packet;
         reader.ingress().limit(max.saturating_add(COMPRESSION_SLACK), max);
-        match self.judge(&hello, &protocols, key, visitor) {
-            Ok((channels, seat)) => {
-                Ok(Open { reader, writer, gate, channels, hello, key, direction, address, seat })
+        match self.judge(&hello, &protocols, key, candidate) {
+            Ok((channels, slot)) => {
+                Ok(Open { reader, writer, gate, channels, hello, key, direction, address, slot })
             }
             Err(reason) => self.refuse(reader, writer, reason).await,
         }
@@ -180,8 +209,8 @@ impl Context {
         hello: &Hello,
         protocols: &[Protocol],
         key: PublicKey,
-        visitor: Visitor,
-    ) -> Result<(Channels, Seat), Reason> {
+        candidate: Candidate,
+    ) -> Result<(Channels, Slot), Reason> {
         if hello.public_key != key.to_bytes() {
             return Err(Reason::UnexpectedIdentity);
         }
@@ -189,7 +218,8 @@ impl Context {
         if !channels.protocols().contains(&Protocol::WHISPER) {
             return Err(Reason::UselessPeer);
         }
-        Ok((channels, self.roster.admit(key, visitor)?))
+        let peers = &self.peering().peers;
+        Ok((channels, peers.admit(Instant::now(), &self.rules, candidate).map_err(reason)?))
     }
 
     /// Says why not. The other end gets a moment to read it, and no more.
@@ -213,6 +243,16 @@ impl Context {
             listen_port: 0,
             public_key: self.config.identity.public_key().to_bytes(),
         }
+    }
+}
+
+/// The word that the wire has for it.
+const fn reason(refusal: Refusal) -> Reason {
+    match refusal {
+        Refusal::NotAllowed => Reason::UselessPeer,
+        Refusal::Full => Reason::TooManyPeers,
+        Refusal::Connected => Reason::AlreadyConnected,
+        Refusal::OwnKey => Reason::ConnectedToSelf,
     }
 }
 
@@ -256,8 +296,14 @@ pub(super) enum OpeningError {
     Refused(Reason),
     #[error("handshake and Hello took too long")]
     TimedOut,
-    #[error("others came meanwhile, and it has stood longest")]
+    #[error("others came meanwhile, and it was the oldest of its network")]
     Crowded,
+    #[error("the host's name leads to no address")]
+    UnknownHost,
+    #[error("the machine does not answer")]
+    Silent,
+    #[error("another address of the node is dialled instead")]
+    Superseded,
     #[error(transparent)]
     Handshake(#[from] HandshakeError),
     #[error(transparent)]
@@ -275,11 +321,34 @@ pub(super) enum OpeningError {
 }
 
 impl OpeningError {
-    /// What was said instead of Hello, by either side.
-    pub(super) const fn reason(&self) -> Option<Reason> {
-        match self {
-            Self::Refused(reason) | Self::Hello(HelloError::Refused(reason)) => Some(*reason),
-            _ => None,
-        }
+    /// Why the node that was dialled is not reached; nothing if that does not say anything about it.
+    pub(super) fn failure(&self) -> Option<DialFailure> {
+        Some(match self {
+            Self::Refused(reason) | Self::Hello(HelloError::Refused(reason)) => match reason {
+                Reason::AlreadyConnected => DialFailure::Connected,
+                other => other.failure().unwrap_or(DialFailure::HungUp),
+            },
+            Self::UnknownHost => DialFailure::UnknownHost,
+            Self::Silent => DialFailure::Silent,
+            Self::TimedOut
+            | Self::Handshake(_)
+            | Self::Hello(_)
+            | Self::Frame(_)
+            | Self::Read(ReadError::TimedOut | ReadError::Frame(_))
+            | Self::Write(WriteError::Stalled) => DialFailure::Mute,
+            Self::Read(ReadError::Closed) => DialFailure::HungUp,
+            Self::Io(error)
+            | Self::Read(ReadError::Io(error))
+            | Self::Write(WriteError::Io(error)) => match error.kind() {
+                ErrorKind::ConnectionRefused => DialFailure::Refused,
+                ErrorKind::HostUnreachable | ErrorKind::TimedOut => DialFailure::Silent,
+                ErrorKind::UnexpectedEof
+                | ErrorKind::ConnectionReset
+                | ErrorKind::ConnectionAborted
+                | ErrorKind::BrokenPipe => DialFailure::HungUp,
+                _ => DialFailure::Network,
+            },
+            Self::Crowded | Self::Superseded | Self::NoEntropy(_) => return None,
+        })
     }
 }

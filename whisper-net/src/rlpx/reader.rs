@@ -10,13 +10,13 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio::time::sleep_until;
 
-use super::config::Timing;
 use super::frame::FrameError;
 use super::frame::HEADER;
 use super::frame::Header;
 use super::frame::Ingress;
 use super::frame::Packet;
-use super::limits::after;
+use crate::peering::Timing;
+use crate::peering::after;
 
 /// Reads frames through a large buffer. Dropping the future of [`FrameReader::next`] loses nothing.
 pub(super) struct FrameReader<R> {

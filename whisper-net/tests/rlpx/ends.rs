@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use chacha20::ChaCha20Rng;
@@ -45,8 +46,18 @@ impl End {
     }
 
     pub(crate) async fn with(config: RlpxConfig) -> Self {
-        let transport = RlpxTransport::bind(config).await.expect("a free port");
-        Self { transport, told: VecDeque::new() }
+        Self::running(RlpxTransport::bind(config).await.expect("a free port")).await
+    }
+
+    /// A transport that has been polled, and so lets others in.
+    async fn running(mut transport: RlpxTransport) -> Self {
+        let mut events = Vec::new();
+        poll_fn(|cx| {
+            let _ = transport.poll_events(cx, &mut events);
+            Poll::Ready(())
+        })
+        .await;
+        Self { transport, told: events.into() }
     }
 
     /// A node that was there before, on its port, once nobody else happens to have that.
@@ -60,11 +71,11 @@ impl End {
                 }
             }
         });
-        Self { transport: bound.await.expect("the port is free"), told: VecDeque::new() }
+        Self::running(bound.await.expect("the port is free")).await
     }
 
     pub(crate) fn url(&self) -> String {
-        self.transport.local_address().expect("it listens")
+        self.transport.addresses().swap_remove(0)
     }
 
     pub(crate) fn enode(&self) -> Enode {

@@ -14,26 +14,30 @@ pub fn is_local(address: IpAddr) -> bool {
 
 /// The address as far as one customer is given it: whole for IPv4, the first 64 bits for IPv6.
 pub(super) fn subscriber(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        v4 @ IpAddr::V4(_) => v4,
-        IpAddr::V6(v6) => IpAddr::V6(masked(v6, 64)),
-    }
+    masked(address, 32, 64)
 }
 
 /// The network that an address belongs to: 24 bits for IPv4, 48 for IPv6.
-pub(super) fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V4(v4) => {
-            let [a, b, c, _] = v4.octets();
-            IpAddr::from([a, b, c, 0])
-        }
-        IpAddr::V6(v6) => IpAddr::V6(masked(v6, 48)),
-    }
+pub(crate) fn network(address: IpAddr) -> IpAddr {
+    masked(address, 24, 48)
 }
 
-fn masked(address: Ipv6Addr, bits: u32) -> Ipv6Addr {
-    let host = u128::MAX.checked_shr(bits).unwrap_or(0);
-    Ipv6Addr::from_bits(address.to_bits() & !host)
+/// What a provider is given: 16 bits of IPv4, 32 of IPv6.
+pub(super) fn region(address: IpAddr) -> IpAddr {
+    masked(address, 16, 32)
+}
+
+fn masked(address: IpAddr, v4_bits: u32, v6_bits: u32) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(v4) => {
+            let host = u32::MAX.checked_shr(v4_bits).unwrap_or(0);
+            IpAddr::V4((v4.to_bits() & !host).into())
+        }
+        IpAddr::V6(v6) => {
+            let host = u128::MAX.checked_shr(v6_bits).unwrap_or(0);
+            IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & !host))
+        }
+    }
 }
 
 #[cfg(test)]
@@ -45,8 +49,11 @@ mod tests {
         let at = |text: &str| text.parse::<IpAddr>().unwrap();
         assert_eq!(network(at("203.0.113.7")), network(at("203.0.113.250")));
         assert_ne!(network(at("203.0.113.7")), network(at("203.0.112.7")));
+        assert_eq!(region(at("203.0.113.7")), region(at("203.0.112.7")));
         assert_eq!(network(at("::ffff:203.0.113.7")), network(at("203.0.113.9")));
         assert_eq!(network(at("2001:db8:1:2::1")), network(at("2001:db8:1:ffff::1")));
+        assert_eq!(region(at("2001:db8:1:2::1")), region(at("2001:db8:2:ffff::1")));
+        assert_eq!(subscriber(at("203.0.113.7")), at("203.0.113.7"));
         assert_eq!(subscriber(at("2001:db8:1:2::1")), subscriber(at("2001:db8:1:2:ffff::1")));
         assert_ne!(subscriber(at("2001:db8:1:2::1")), subscriber(at("2001:db8:1:3::1")));
     }

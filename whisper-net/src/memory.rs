@@ -1,8 +1,8 @@
 //! Connections inside one process, with faults drawn from a seed: networks for tests.
 
+mod conditions;
 mod pipe;
 mod transport;
-mod weather;
 
 use std::collections::BTreeMap;
 use std::collections::VecDeque;
@@ -33,7 +33,7 @@ use crate::transport::Protocol;
 /// let alice = network.transport("alice");
 /// let mut bob = network.transport("bob");
 /// bob.dial("memory:alice")?;
-/// assert_eq!(alice.local_address().as_deref(), Some("memory:alice"));
+/// assert_eq!(alice.addresses(), ["memory:alice"]);
 /// # Ok::<(), whisper_net::transport::DialError>(())
 /// ```
 #[derive(Clone)]
@@ -54,7 +54,7 @@ struct State {
 struct Host {
     protocols: Mutex<Vec<Protocol>>,
     bell: Bell,
-    arrivals: Mutex<VecDeque<Visit>>,
+    newcomers: Mutex<VecDeque<Newcomer>>,
 }
 
 impl Host {
@@ -64,7 +64,7 @@ impl Host {
 }
 
 /// A connection that another host has opened.
-struct Visit {
+struct Newcomer {
     endpoint: String,
     protocols: Vec<Protocol>,
     incoming: Pipe,
@@ -135,13 +135,13 @@ impl MemoryNetwork {
         let mut protocols = from.1.protocols();
         let theirs = host.protocols();
         protocols.retain(|protocol| theirs.contains(protocol));
-        let visit = Visit {
+        let newcomer = Newcomer {
             endpoint: format!("{SCHEME}{}", from.0),
             protocols: protocols.clone(),
             incoming: outgoing.clone(),
             outgoing: incoming.clone(),
         };
-        lock(&host.arrivals).push_back(visit);
+        lock(&host.newcomers).push_back(newcomer);
         host.bell.ring();
         Some((protocols, (incoming, outgoing)))
     }

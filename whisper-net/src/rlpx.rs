@@ -16,30 +16,25 @@ pub mod handshake;
 pub mod hello;
 pub mod secrets;
 
-mod address;
+mod bucket;
 mod channels;
 mod config;
 mod connection;
-mod dialler;
 mod enode;
-mod limits;
 mod listener;
-mod lobby;
 mod manager;
 mod opening;
 mod reader;
-mod roster;
 mod snappy;
 mod transport;
 mod writer;
 
-pub use address::is_local;
-pub use config::Limits;
 pub use config::RlpxConfig;
-pub use config::Timing;
 pub use enode::Endpoint;
 pub use enode::Enode;
-pub use enode::EnodeError;
 pub use enode::Host;
 pub use listener::ListenError;
 pub use transport::RlpxTransport;
+
+pub use crate::peering::Limits;
+pub use crate::peering::Timing;

@@ -7,13 +7,13 @@ use tokio::time::Instant;
 use super::Faults;
 
 /// What goes wrong on one direction of a connection.
-pub(super) struct Weather {
+pub(super) struct LinkConditions {
     state: u64,
     latency: (Duration, Duration),
     cut: f64,
 }
 
-impl Weather {
+impl LinkConditions {
     pub(super) fn new(faults: &Faults, seed: u64) -> Self {
         let latency = (*faults.latency.start(), *faults.latency.end());
         Self { state: seed, latency, cut: faults.cut }
