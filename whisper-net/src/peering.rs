@@ -13,8 +13,10 @@
 
 mod address;
 mod dialler;
+mod failure;
 mod handshakes;
 mod limits;
+mod name;
 mod table;
 mod throttle;
 
@@ -24,10 +26,13 @@ pub use dialler::Dialler;
 pub use dialler::Outcome;
 pub use dialler::Target;
 pub use dialler::Verdict;
+pub use failure::DialFailure;
 pub use handshakes::HandshakeLimiter;
 pub use handshakes::Place;
 pub use limits::Limits;
 pub use limits::Timing;
+pub use name::NodeName;
+pub use name::PeerNumbers;
 pub use table::Candidate;
 pub use table::PeerTable;
 pub use table::Refusal;
@@ -38,8 +43,6 @@ pub use throttle::AddressThrottle;
 use std::time::Duration;
 
 use tokio::time::Instant;
-
-use crate::transport::PeerNumbers;
 
 /// What the transports of one node share. Clones are the same.
 #[derive(Clone, Debug, Default)]
@@ -56,6 +59,3 @@ pub(crate) fn after(now: Instant, span: Duration) -> Instant {
 }
 
 const DAY: Duration = Duration::from_secs(86_400);
-
-#[cfg(doc)]
-use crate::transport::NodeName;

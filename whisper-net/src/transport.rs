@@ -20,9 +20,6 @@ mod dial;
 mod facts;
 mod joined;
 
-use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering;
 use std::task::Context;
 use std::task::Poll;
 use std::time::Duration;
@@ -32,10 +29,11 @@ use whisper_core::peer::PeerId;
 
 pub use self::dial::AddressError;
 pub use self::dial::DialError;
-pub use self::dial::DialFailure;
-pub use self::facts::NodeName;
 pub use self::facts::PeerFacts;
 pub use self::joined::Joined;
+pub use crate::peering::DialFailure;
+pub use crate::peering::NodeName;
+pub use crate::peering::PeerNumbers;
 use crate::peering::Peering;
 
 /// A wire: connections to other nodes, and packets over them.
@@ -226,29 +224,4 @@ pub enum DisconnectReason {
     TimedOut,
     /// What came was not the wire's format, or the network failed.
     Broken,
-}
-
-/// Gives out numbers for connections, each once. Clones share the count, so that several transports
-/// of one node never use the same number.
-#[derive(Clone, Debug, Default)]
-pub struct PeerNumbers(Arc<AtomicU64>);
-
-impl PeerNumbers {
-    /// The next number.
-    pub fn next(&self) -> PeerId {
-        PeerId::new(self.0.fetch_add(1, Ordering::Relaxed))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn clones_of_the_numbers_never_repeat_one() {
-        let numbers = PeerNumbers::default();
-        let other = numbers.clone();
-        assert_ne!(numbers.next(), other.next());
-        assert_ne!(other.next(), numbers.next());
-    }
 }

@@ -76,7 +76,9 @@ async fn an_address_is_dialled_by_the_wire_that_knows_its_kind() {
     let dead = Identity::generate(&mut Entropy::os().rng().unwrap()).public_key();
     let address = format!("enode://{}@127.0.0.1:1", hex::encode(dead.to_bytes()));
     let name = node.dial(&address).await.unwrap();
-    let Event::Unreachable { node: told, why, retry_at, .. } = events.next().await.unwrap().unwrap() else {
+    let Event::Unreachable { node: told, why, retry_at, .. } =
+        events.next().await.unwrap().unwrap()
+    else {
         panic!("nothing else happens")
     };
     assert_eq!((told, why), (name, DialFailure::Refused));

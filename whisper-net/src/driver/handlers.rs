@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn a14_what_is_kept_before_there_is_a_handler_is_bounded_in_bytes() {
+    fn what_is_kept_before_there_is_a_handler_is_bounded_in_bytes() {
         let events = (0..1_000).map(PeerId::new).flat_map(|peer| {
             let packets = (0..8).map(move |code| packet(peer, code, EARLY_BYTES / 4));
             std::iter::once(PeerEvent::Connected(peer)).chain(packets)

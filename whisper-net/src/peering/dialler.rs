@@ -5,9 +5,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::after;
+use super::failure::DialFailure;
 use super::limits::Timing;
-use crate::transport::DialFailure;
-use crate::transport::NodeName;
+use super::name::NodeName;
 
 /// An address of a node, as one wire writes it.
 pub trait Target: Clone + Eq {
@@ -270,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn b9_while_there_is_no_other_peer_no_wait_is_longer_than_a_minute() {
+    fn while_there_is_no_other_peer_no_wait_is_longer_than_a_minute() {
         for why in [DialFailure::Refused, DialFailure::Full, DialFailure::WrongKey] {
             let waits = waits(&FAR, &[failed(why); 6], true);
             assert!(waits.iter().all(|wait| *wait <= 60), "{why:?}: {waits:?}");
@@ -299,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn b10_each_reason_is_told_once_until_it_changes() {
+    fn each_reason_is_told_once_until_it_changes() {
         let now = Instant::now();
         let mut dialler = Dialler::new(Timing::default());
         dialler.add(now, NEAR);
@@ -319,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn b10_a_key_that_is_in_use_elsewhere_is_told_the_second_time() {
+    fn a_key_that_is_in_use_elsewhere_is_told_the_second_time() {
         let now = Instant::now();
         let mut dialler = Dialler::new(Timing::default());
         dialler.add(now, NEAR);
@@ -335,7 +335,7 @@ mod tests {
     }
 
     #[test]
-    fn b9_dialling_again_dials_now_and_replaces_the_address() {
+    fn dialling_again_dials_now_and_replaces_the_address() {
         let now = Instant::now();
         let mut dialler = Dialler::new(Timing::default());
         dialler.add(now, FAR);

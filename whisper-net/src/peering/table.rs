@@ -13,11 +13,11 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tokio::time::Instant;
+use whisper_core::node::Direction;
 
 use super::address;
 use super::limits::Limits;
-use crate::transport::Direction;
-use crate::transport::NodeName;
+use super::name::NodeName;
 
 /// The connected nodes, shared by all connections of all transports of one node.
 #[derive(Clone, Default)]
@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn b8_a_node_that_comes_anew_takes_its_former_place() {
+    async fn a_node_that_comes_anew_takes_its_former_place() {
         let (table, now) = (PeerTable::default(), Instant::now());
         let mut former = table.admit(now, &rules(), inbound(1)).unwrap();
         assert!(tokio::time::timeout(Duration::from_secs(1), former.lost()).await.is_err());
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn b8_its_former_place_is_there_for_it_when_all_are_taken() {
+    fn its_former_place_is_there_for_it_when_all_are_taken() {
         let (table, now) = (PeerTable::default(), Instant::now());
         let limits = Limits { max_peers: 1, ..Limits::default() };
         let rules = Rules { limits, ..rules() };
@@ -278,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn b8_a_connection_that_has_stood_for_long_gives_way_to_one_that_its_node_dials() {
+    fn a_connection_that_has_stood_for_long_gives_way_to_one_that_its_node_dials() {
         let (table, now) = (PeerTable::default(), Instant::now());
         let _slot = table.admit(now, &rules(), outbound(1)).unwrap();
         assert_eq!(table.check(now, &rules(), &inbound(1)), Err(Refusal::Connected));

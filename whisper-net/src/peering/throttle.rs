@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn a8_a_network_cannot_keep_all_others_out() {
+    fn a_network_cannot_keep_all_others_out() {
         let mut throttle = AddressThrottle::new(INTERVAL, true);
         let start = Instant::now();
         let flood = (0..2 * MAX_RECENT as u32).map(|n| {
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn a8_a_flood_of_networks_is_remembered_within_bounds_and_keeps_nobody_out() {
+    fn a_flood_of_networks_is_remembered_within_bounds_and_keeps_nobody_out() {
         let mut throttle = AddressThrottle::new(INTERVAL, true);
         let start = Instant::now();
         for number in 0..4 * MAX_RECENT as u32 {

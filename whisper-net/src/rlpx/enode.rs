@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn b10_blanks_and_line_ends_around_an_address_do_not_matter() {
+    fn blanks_and_line_ends_around_an_address_do_not_matter() {
         let node = parse("127.0.0.1:30303").unwrap();
         assert_eq!(format!(" \t{node}\r\n").parse(), Ok(node));
     }

@@ -136,7 +136,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn b11_an_unspecified_address_stands_for_those_that_others_can_use() {
+    fn an_unspecified_address_stands_for_those_that_others_can_use() {
         let listens: SocketAddr = ([0, 0, 0, 0], 30_303).into();
         let addresses = reachable(listens);
         assert_eq!(addresses.last(), Some(&([127, 0, 0, 1], 30_303).into()));

@@ -1,9 +1,7 @@
 //! What is known of the other end of a connection.
 
-use std::fmt;
 use std::net::IpAddr;
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 use whisper_core::crypto::curve::PublicKey;
 use whisper_core::hash::keccak256;
@@ -11,6 +9,7 @@ use whisper_core::hash::keccak256;
 use super::Direction;
 use super::Protocol;
 use crate::peering;
+use crate::peering::NodeName;
 
 /// What a transport knows about the other end of a connection.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -75,28 +74,6 @@ const V4: u64 = 0x4000_0000_0000_0000;
 const V6: u64 = 0x8000_0000_0000_0000;
 const NODE: u64 = 0xc000_0000_0000_0000;
 
-/// What tells nodes apart, whatever the wire takes for it: a key, a peer id, a name.
-#[derive(Clone, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub struct NodeName(Arc<[u8]>);
-
-impl NodeName {
-    /// The node that a wire knows by these bytes.
-    pub fn new(bytes: impl AsRef<[u8]>) -> Self {
-        Self(bytes.as_ref().into())
-    }
-
-    /// The bytes.
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.0
-    }
-}
-
-impl fmt::Debug for NodeName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("NodeName").field(&hex::encode(&self.0)).finish()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -110,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn a10_connections_from_one_network_have_one_origin() {
+    fn connections_from_one_network_have_one_origin() {
         let origin = |address: &str, node| at(address, node).origin().unwrap();
         assert_eq!(origin("203.0.113.7", 1), origin("203.0.113.250", 2));
         assert_ne!(origin("203.0.113.7", 1), origin("203.0.112.7", 1));

@@ -58,7 +58,7 @@ async fn failure(address: &str) -> DialFailure {
 }
 
 #[tokio::test]
-async fn b10_why_a_node_is_not_reached_is_told() {
+async fn why_a_node_is_not_reached_is_told() {
     assert_eq!(failure(&enode(2, dead_port().await)).await, DialFailure::Refused);
     let mute = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let port = mute.local_addr().unwrap().port();
@@ -84,7 +84,7 @@ async fn b10_why_a_node_is_not_reached_is_told() {
 }
 
 #[tokio::test]
-async fn b10_a_key_that_two_programs_use_is_told() {
+async fn a_key_that_two_programs_use_is_told() {
     let mut relay = End::new(2).await;
     let (mut one, mut other) = (End::new(1).await, End::new(1).await);
     connect(&mut one, &mut relay).await;
@@ -101,7 +101,7 @@ async fn b10_a_key_that_two_programs_use_is_told() {
 }
 
 #[tokio::test]
-async fn b8_a_node_that_comes_anew_takes_the_place_of_its_half_open_connection() {
+async fn a_node_that_comes_anew_takes_the_place_of_its_half_open_connection() {
     let mut node = End::new(1).await;
     let mut former = Raw::connect(&node.enode(), 2).await;
     let (old, _) = node.connected().await;
@@ -120,7 +120,7 @@ async fn b8_a_node_that_comes_anew_takes_the_place_of_its_half_open_connection()
 }
 
 #[tokio::test]
-async fn b8_a_key_that_is_not_proved_takes_no_place() {
+async fn a_key_that_is_not_proved_takes_no_place() {
     let mut node = End::new(1).await;
     let mut former = Raw::connect(&node.enode(), 2).await;
     let (peer, _) = node.connected().await;
@@ -131,7 +131,7 @@ async fn b8_a_key_that_is_not_proved_takes_no_place() {
 }
 
 #[tokio::test]
-async fn b9_dialling_again_dials_now_and_at_the_new_address() {
+async fn dialling_again_dials_now_and_at_the_new_address() {
     let (mut alice, mut bob) = (patient(1).await, End::new(2).await);
     let former = enode(2, dead_port().await);
     for _ in 0..2 {
@@ -147,7 +147,7 @@ async fn b9_dialling_again_dials_now_and_at_the_new_address() {
 }
 
 #[tokio::test]
-async fn b9_when_the_network_changes_what_waits_is_dialled_and_dead_connections_end() {
+async fn when_the_network_changes_what_waits_is_dialled_and_dead_connections_end() {
     let mut alice = patient(1).await;
     let port = dead_port().await;
     alice.transport.dial(&enode(2, port)).unwrap();
