@@ -84,7 +84,7 @@ pub fn start(config: Config) -> Result<Handle, StartError> {
     warn_of_slow_build();
     for (index, address) in config.dial.iter().enumerate() {
         match transport.dial(address) {
-            Ok(()) => (),
+            Ok(_) => {}
             Err(DialError::Full) => {
                 let left_out = config.dial.len().saturating_sub(index);
                 tracing::warn!(left_out, "more addresses to dial than the transport keeps");

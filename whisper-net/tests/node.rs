@@ -44,6 +44,8 @@ use whisper_net::PostError;
 use whisper_net::StartError;
 use whisper_net::Undelivered;
 use whisper_net::memory::MemoryNetwork;
+use whisper_net::peering::NodeName;
+use whisper_net::peering::Peering;
 use whisper_net::transport::AddressError;
 use whisper_net::transport::DialError;
 use whisper_net::transport::Goodbye;
@@ -307,6 +309,7 @@ async fn b12_a_message_in_another_envelope_is_shown_once() {
 async fn more_addresses_than_the_transport_keeps_do_not_stop_the_start() {
     struct Small;
     impl Transport for Small {
+        fn share(&mut self, _: &Peering) {}
         fn poll_events(&mut self, _: &mut Context<'_>, _: &mut Vec<TransportEvent>) -> Poll<usize> {
             Poll::Pending
         }
@@ -314,7 +317,7 @@ async fn more_addresses_than_the_transport_keeps_do_not_stop_the_start() {
         fn send(&mut self, _: PeerId, _: Protocol, _: u8, _: Vec<u8>) {}
         fn throttle(&mut self, _: PeerId, _: Duration) {}
         fn disconnect(&mut self, _: PeerId, _: Goodbye) {}
-        fn dial(&mut self, _: &str) -> Result<(), DialError> {
+        fn dial(&mut self, _: &str) -> Result<NodeName, DialError> {
             Err(DialError::Full)
         }
     }

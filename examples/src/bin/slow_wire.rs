@@ -9,6 +9,7 @@ use tokio::time::{Instant, Sleep, sleep};
 use whisper_core::peer::PeerId;
 use whisper_examples::Failure;
 use whisper_net::memory::MemoryNetwork;
+use whisper_net::peering::{NodeName, Peering};
 use whisper_net::transport::{DialError, Goodbye, Protocol, Transport, TransportEvent};
 use whisper_net::{Config, Event};
 
@@ -19,6 +20,10 @@ struct Slow<T> {
 }
 
 impl<T: Transport> Transport for Slow<T> {
+    fn share(&mut self, peering: &Peering) {
+        self.wire.share(peering);
+    }
+
     fn poll_events(
         &mut self,
         cx: &mut Context<'_>,
@@ -50,7 +55,7 @@ impl<T: Transport> Transport for Slow<T> {
         self.wire.disconnect(peer, why);
     }
 
-    fn dial(&mut self, address: &str) -> Result<(), DialError> {
+    fn dial(&mut self, address: &str) -> Result<NodeName, DialError> {
         self.wire.dial(address)
     }
 
