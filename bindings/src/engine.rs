@@ -178,7 +178,7 @@ impl Engine {
         state.talk(timestamp(now), Step::Accept(peer))
     }
 
-    /// Drops what somebody has asked for. Nobody is told.
+    /// Drops what a peer has asked for. The peer is not told.
     pub fn decline(&self, now: SystemTime, peer: PublicKey) -> Result<Vec<Output>, WhisperError> {
         let mut state = self.lock()?;
         faults::enter("Engine.decline");

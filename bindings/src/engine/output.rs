@@ -14,7 +14,7 @@ use crate::events::ConversationEvent;
 use crate::subscription::Received;
 use crate::time::system_time;
 
-/// Something to be done, or to be told. More kinds may come.
+/// Something to do, or to show. More kinds may come.
 #[derive(Clone, uniffi::Enum)]
 #[uniffi::export(Debug)]
 #[non_exhaustive]

@@ -184,7 +184,7 @@ impl Reader {
         }
     }
 
-    /// Lets go of what nobody wants any more, and does what is due.
+    /// Removes what has no reader any more, and does what is due.
     pub(crate) fn tidy(&mut self) {
         let mailbox = &mut self.mailbox;
         self.outlets.retain(|id, feed| !feed.is_closed() || mailbox.remove_filter(*id).is_none());
@@ -283,7 +283,7 @@ impl Reader {
 }
 
 impl Listener {
-    /// Whether nobody asks or listens any more.
+    /// Whether all handles and the stream are gone.
     fn is_gone(&self) -> bool {
         self.guard.strong_count() == 0 && self.events.is_closed()
     }
@@ -297,5 +297,5 @@ impl Listener {
 const TIDY: Duration = Duration::from_secs(10);
 /// What is due and cannot be done, for want of randomness, is not tried without a pause.
 const LEAST_PAUSE: Duration = Duration::from_millis(100);
-/// A day's life and the largest class cost hours: nobody meant that.
+/// A day's life and the largest class would cost hours, which no application means.
 const PATIENCE: Duration = Duration::from_secs(600);
