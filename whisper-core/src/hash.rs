@@ -1,14 +1,27 @@
 //! The two hash functions of the wire: Keccak-256 with its original padding, and SHA-256.
 
-use core::fmt;
+mod keccak;
+mod search;
+mod state;
+
+use alloc::vec::Vec;
 
 use sha2::Digest;
 use sha2::Sha256;
-use sha3::Keccak256;
+
+pub use self::keccak::Keccak;
+pub use self::search::NonceSearch;
 
 /// The Keccak-256 hash of `bytes` (padding 0x01, as Ethereum uses it: not NIST's SHA3-256).
 pub fn keccak256(bytes: &[u8]) -> [u8; 32] {
-    Keccak256::digest(bytes).into()
+    let mut hash = Keccak::new();
+    hash.update(bytes);
+    hash.finish()
+}
+
+/// The Keccak-256 hash of each input, in order: what can be hashed at once is handed over at once.
+pub fn keccak256_all<'a>(inputs: impl IntoIterator<Item = &'a [u8]>) -> Vec<[u8; 32]> {
+    inputs.into_iter().map(keccak256).collect()
 }
 
 /// The SHA-256 hash of `bytes`.
@@ -16,36 +29,13 @@ pub fn sha256(bytes: &[u8]) -> [u8; 32] {
     Sha256::digest(bytes).into()
 }
 
-/// A Keccak-256 hash that runs: cloning keeps the state of a prefix, so that many endings can be
-/// tried at the cost of one permutation each.
-#[derive(Clone, Default)]
-pub struct Keccak(Keccak256);
-
-impl Keccak {
-    /// A hash that has absorbed nothing.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Absorbs `bytes`.
-    pub fn update(&mut self, bytes: &[u8]) {
-        self.0.update(bytes);
-    }
-
-    /// The hash of all that was absorbed.
-    pub fn finish(self) -> [u8; 32] {
-        self.0.finalize().into()
-    }
-}
-
-impl fmt::Debug for Keccak {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Keccak(..)")
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use alloc::vec;
+
+    use proptest::prelude::*;
+    use sha3::Keccak256;
+
     use super::*;
 
     #[test]
@@ -63,5 +53,37 @@ mod tests {
         other.update(b"three");
         assert_eq!(prefix.finish(), keccak256(b"one two"));
         assert_eq!(other.finish(), keccak256(b"one three"));
+    }
+
+    #[test]
+    fn every_length_around_a_block_hashes_as_the_reference_does() {
+        for length in 0..600 {
+            let bytes = vec![0xa5; length];
+            let expected: [u8; 32] = Keccak256::digest(&bytes).into();
+            assert_eq!(keccak256(&bytes), expected, "{length}");
+            assert_eq!(keccak256_all([&bytes[..], b""]), [expected, keccak256(b"")]);
+            let search = NonceSearch::new(&bytes);
+            let whole = [&bytes[..], &7_u64.to_be_bytes()].concat();
+            assert_eq!(search.hash(7_u64.to_be_bytes()), keccak256(&whole), "{length}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn it_does_not_matter_how_the_input_is_cut(
+            bytes in proptest::collection::vec(any::<u8>(), 0..500),
+            cuts in proptest::collection::vec(0_usize..200, 0..8),
+        ) {
+            let mut hash = Keccak::new();
+            let mut rest = &bytes[..];
+            for cut in cuts {
+                let (part, after) = rest.split_at(cut.min(rest.len()));
+                hash.update(part);
+                rest = after;
+            }
+            hash.update(rest);
+            let expected: [u8; 32] = Keccak256::digest(&bytes).into();
+            prop_assert_eq!(hash.finish(), expected);
+        }
     }
 }

@@ -1,14 +1,13 @@
 //! Proof of work: what a nonce shows, what it is worth, and the search for one.
 //!
-//! The search walks a range of nonces and stops: no clock, no cancelling, no thread. Whoever calls
-//! decides how long to go on. It keeps the Keccak state of what comes before the nonce, so that a
-//! try costs one permutation, however long the message is.
+//! The search walks a range of nonces and stops: no clock, no cancelling, no thread. The caller decides
+//! how long to go on.
 
 use core::cmp::Ordering;
 use core::fmt;
 use core::ops::Range;
 
-use crate::hash::Keccak;
+use crate::hash::NonceSearch;
 
 /// Leading zero bits of a hash, 0 to 256 (EIP-627, "BestBit").
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -136,7 +135,7 @@ impl fmt::Display for Rating {
 #[error("a rating is a finite number that is not negative")]
 pub struct InvalidRating;
 
-/// The search for a nonce behind a fixed prefix.
+/// The search for the nonce of an envelope behind a fixed prefix.
 ///
 /// ```
 /// use whisper_core::pow::{Search, Work};
@@ -146,23 +145,17 @@ pub struct InvalidRating;
 /// assert!(search.work_of(nonce) >= Work::new(8));
 /// ```
 #[derive(Clone, Debug)]
-pub struct Search {
-    prefix: Keccak,
-}
+pub struct Search(NonceSearch);
 
 impl Search {
     /// Hashes `prefix`, once.
     pub fn new(prefix: &[u8]) -> Self {
-        let mut hash = Keccak::new();
-        hash.update(prefix);
-        Self { prefix: hash }
+        Self(NonceSearch::new(prefix))
     }
 
     /// The hash of the prefix and `nonce` as eight bytes, big-endian.
     pub fn hash(&self, nonce: u64) -> [u8; 32] {
-        let mut hash = self.prefix.clone();
-        hash.update(&nonce.to_be_bytes());
-        hash.finish()
+        self.0.hash(nonce.to_be_bytes())
     }
 
     /// The work that `nonce` shows.
@@ -171,8 +164,8 @@ impl Search {
     }
 
     /// The first of `nonces` that shows at least this work.
-    pub fn find(&self, mut nonces: Range<u64>, at_least: Work) -> Option<u64> {
-        nonces.find(|nonce| self.work_of(*nonce) >= at_least)
+    pub fn find(&self, nonces: Range<u64>, at_least: Work) -> Option<u64> {
+        self.0.find(nonces, u64::to_be_bytes, |hash| Work::of_hash(hash) >= at_least)
     }
 }
 
