@@ -14,6 +14,7 @@ use whisper_core::identity::PublicKey;
 use whisper_core::mailbox::Step;
 use whisper_core::node::Direction;
 use whisper_core::node::Input;
+use whisper_core::peer::Network;
 use whisper_core::peer::PeerId;
 use whisper_core::session::InviteOptions;
 use whisper_net::Entropy;
@@ -63,7 +64,10 @@ impl Engine {
         let direction = if inbound { Direction::Inbound } else { Direction::Outbound };
         let mut state = self.lock()?;
         faults::enter("Engine.connected");
-        state.step(timestamp(now), Input::Connected { peer, direction })
+        state.step(
+            timestamp(now),
+            Input::Connected { peer, direction, network: Network::Alone(peer) },
+        )
     }
 
     /// A connection is gone.

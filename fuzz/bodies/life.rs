@@ -17,6 +17,7 @@ use whisper_core::node::Output;
 use whisper_core::packet;
 use whisper_core::packet::Status;
 use whisper_core::packet::code;
+use whisper_core::peer::Network;
 use whisper_core::peer::PeerId;
 use whisper_core::pow::Rating;
 use whisper_core::rlp::Writer;
@@ -112,7 +113,7 @@ impl Life {
     fn connect(&mut self, peer: PeerId, inbound: bool) {
         let direction = if inbound { Direction::Inbound } else { Direction::Outbound };
         self.connected.insert(peer);
-        self.input(Input::Connected { peer, direction });
+        self.input(Input::Connected { peer, direction, network: Network::Alone(peer) });
     }
 
     fn arrive(&mut self, from: PeerId, greeting: &Greeting) {
@@ -266,7 +267,6 @@ impl Life {
                     assert!(self.connected.remove(peer), "cut twice");
                 }
                 Output::Event(event) => self.tell(event),
-                other => unreachable!("{other:?} is new"),
             }
         }
         self.outputs.extend(outputs);
@@ -289,7 +289,7 @@ impl Life {
             | Event::Acknowledged { hash, .. }
             | Event::Refused { hash, .. }
             | Event::Gone { hash, .. } => assert!(self.own.contains(hash), "not ours: {event:?}"),
-            other => unreachable!("{other:?} is new"),
+            Event::Requested { by, .. } => assert!(self.connected.contains(by)),
         }
     }
 

@@ -10,6 +10,7 @@ use whisper_core::node::Node;
 use whisper_core::packet;
 use whisper_core::packet::Status;
 use whisper_core::packet::code;
+use whisper_core::peer::Network;
 use whisper_core::peer::PeerId;
 use whisper_core::pow::Rating;
 use whisper_core::time::Timestamp;
@@ -81,7 +82,14 @@ fn direct(payload: &[u8]) {
 /// As the first packet of a peer.
 fn introduces(code: u8, payload: &[u8]) {
     let mut node = Node::new(config(), [7; 32]);
-    step(&mut node, Input::Connected { peer: PEER, direction: Direction::Inbound });
+    step(
+        &mut node,
+        Input::Connected {
+            peer: PEER,
+            direction: Direction::Inbound,
+            network: Network::Alone(PEER),
+        },
+    );
     step(&mut node, Input::Received { peer: PEER, code, payload });
     let good = code == code::STATUS && Status::decode(payload).is_ok();
     assert_eq!(node.peers().any(|peer| peer.ready), good);
@@ -91,7 +99,14 @@ fn introduces(code: u8, payload: &[u8]) {
 /// From a peer that is trusted and has said who it is, twice in a row.
 fn arrives(code: u8, payload: &[u8]) {
     let mut node = Node::new(config(), [7; 32]);
-    step(&mut node, Input::Connected { peer: PEER, direction: Direction::Inbound });
+    step(
+        &mut node,
+        Input::Connected {
+            peer: PEER,
+            direction: Direction::Inbound,
+            network: Network::Alone(PEER),
+        },
+    );
     let status =
         Status { min_rating: Rating::ZERO, bloom: None, light: false, acknowledges: true }.encode();
     step(&mut node, Input::Received { peer: PEER, code: code::STATUS, payload: &status });

@@ -14,7 +14,7 @@ use criterion::criterion_group;
 use criterion::criterion_main;
 use whisper_core::envelope::Draft;
 use whisper_core::envelope::Envelope;
-use whisper_core::peer::PeerId;
+use whisper_core::peer::Network;
 use whisper_core::pool::Limits;
 use whisper_core::pool::OVERHEAD;
 use whisper_core::pool::Origin;
@@ -40,7 +40,7 @@ fn envelope(number: u64, rate: u64, ttl: u64) -> Arc<Envelope> {
 
 fn insert(pool: &mut Pool, envelope: &Arc<Envelope>) -> bool {
     let now = Timestamp::from_secs(envelope.issued().unwrap());
-    let origin = Origin::Peer(PeerId::new(envelope.nonce() % 25));
+    let origin = Origin::Network(Network::Shared(envelope.nonce() % 25));
     black_box(pool.insert(now, Arc::clone(envelope), envelope.rating(), origin)).is_ok()
 }
 

@@ -1,5 +1,7 @@
 //! Envelopes: what peers relay. A draft becomes one when a nonce closes it.
 
+mod encoded;
+
 use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
@@ -14,6 +16,8 @@ use crate::rlp::Reader;
 use crate::rlp::Writer;
 use crate::time::Timestamp;
 use crate::topic::Topic;
+
+pub use self::encoded::Encoded;
 
 /// An envelope before its nonce.
 ///
@@ -96,12 +100,17 @@ impl Draft {
     }
 
     /// Searches until it is rated `target` or above, and closes the draft: `2^work` tries on average.
-    /// For work that takes a moment; who must be able to stop takes [`Draft::search`].
-    pub fn seal_rated(self, target: Rating) -> Envelope {
+    /// For work that takes a moment; a search that can be stopped is [`Draft::search`].
+    ///
+    /// # Errors
+    /// [`EnvelopeError::TooMuchWork`] if no nonce can be expected to show so much work.
+    pub fn seal_rated(self, target: Rating) -> Result<Envelope, EnvelopeError> {
         let work = self.work_for(target);
-        // That no nonce does it has no probability worth a type.
-        let nonce = self.search().find(0..u64::MAX, work).unwrap_or_default();
-        self.seal(nonce)
+        if work.bits() >= NONCE_BITS {
+            return Err(EnvelopeError::TooMuchWork);
+        }
+        let nonce = self.search().find(0..u64::MAX, work).ok_or(EnvelopeError::TooMuchWork)?;
+        Ok(self.seal(nonce))
     }
 
     /// How long it will live.
@@ -176,6 +185,9 @@ pub enum EnvelopeError {
     /// The expiry does not fit its field.
     #[error("envelopes cannot expire after the year 2106")]
     TooLate,
+    /// The rating asks for more work than a nonce can show.
+    #[error("no nonce shows so much work: ask for a lower rating")]
+    TooMuchWork,
 }
 
 /// What peers relay: an encrypted message, where its readers find it, when it dies, and a nonce
@@ -206,31 +218,8 @@ impl Envelope {
     /// # Errors
     /// [`DecodeError`] unless it is the canonical encoding of exactly five items.
     pub fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        let items = Items::read(reader)?;
-        Ok(items.hashed(EnvelopeHash(keccak256(items.encoded))))
-    }
-
-    /// Reads the envelope that comes next, unless `known` says of its hash that it is here already:
-    /// most copies that flooding brings are, and their work need not be looked at again.
-    ///
-    /// # Errors
-    /// [`DecodeError`] unless it is the canonical encoding of exactly five items.
-    pub fn read_unless(
-        reader: &mut Reader<'_>,
-        known: impl FnOnce(EnvelopeHash) -> bool,
-    ) -> Result<Option<Self>, DecodeError> {
-        let items = Items::read(reader)?;
-        let hash = EnvelopeHash(keccak256(items.encoded));
-        Ok((!known(hash)).then(|| items.hashed(hash)))
-    }
-
-    /// Steps over the envelope that comes next, as strictly as [`Envelope::read`] and without its
-    /// hashing: a whole packet is checked before anything in it is believed.
-    ///
-    /// # Errors
-    /// [`DecodeError`] unless it is the canonical encoding of exactly five items.
-    pub fn skip(reader: &mut Reader<'_>) -> Result<(), DecodeError> {
-        Items::read(reader).map(|_| ())
+        let encoded = Encoded::read(reader)?;
+        Ok(encoded.to_envelope(EnvelopeHash(keccak256(encoded.as_bytes()))))
     }
 
     /// The canonical encoding.
@@ -328,40 +317,6 @@ impl Envelope {
     }
 }
 
-/// The five items of an envelope where they stand in the input.
-struct Items<'a> {
-    expiry: u32,
-    ttl: u32,
-    topic: Topic,
-    data: &'a [u8],
-    nonce: u64,
-    encoded: &'a [u8],
-}
-
-impl<'a> Items<'a> {
-    fn read(reader: &mut Reader<'a>) -> Result<Self, DecodeError> {
-        let encoded = reader.raw()?;
-        let mut items = Reader::new(encoded).list()?;
-        let read = Self {
-            expiry: items.uint32()?,
-            ttl: items.uint32()?,
-            topic: Topic::new(items.array()?),
-            data: items.bytes()?,
-            nonce: items.uint()?,
-            encoded,
-        };
-        items.finish()?;
-        Ok(read)
-    }
-
-    fn hashed(&self, hash: EnvelopeHash) -> Envelope {
-        let &Self { expiry, ttl, topic, data, nonce, .. } = self;
-        let fields = Draft { expiry, ttl, topic, data: data.to_vec() };
-        let work = fields.search().work_of(nonce);
-        Envelope::new(fields, nonce, work, hash)
-    }
-}
-
 impl fmt::Debug for Envelope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Envelope")
@@ -408,6 +363,8 @@ pub const MIN_TTL: Duration = Duration::from_secs(10);
 pub const MAX_TTL: Duration = Duration::from_secs(172_800);
 /// 4 + 4 + 4 + 8: expiry, ttl, topic and nonce at full width (go-ethereum, `EnvelopeHeaderLength`).
 const HEADER: usize = 20;
+/// The width of a nonce.
+const NONCE_BITS: u16 = 64;
 /// go-ethereum's ceiling for the size of a message is 10 MiB.
 const MAX_DATA: usize = 10 * 1024 * 1024 - HEADER;
 
@@ -450,6 +407,13 @@ mod tests {
             let draft = Draft::new(NOW, Duration::from_secs(ttl), Topic::default(), vec![]);
             assert_eq!(draft, Err(EnvelopeError::Ttl), "{ttl}");
         }
+    }
+
+    #[test]
+    fn a_rating_that_no_nonce_reaches_is_refused_and_not_sealed_below() {
+        let draft = Draft::new(NOW, MIN_TTL, Topic::default(), vec![7; 100]).unwrap();
+        let sealed = draft.seal_rated(Rating::new(1e300).unwrap());
+        assert_eq!(sealed, Err(EnvelopeError::TooMuchWork));
     }
 
     #[test]

@@ -70,6 +70,7 @@ extern crate alloc;
 #[doc = include_str!("../README.md")]
 struct Readme;
 
+pub mod bucket;
 pub mod crypto;
 pub mod envelope;
 pub mod hash;
@@ -80,6 +81,7 @@ pub mod ledger;
 pub mod mailbox;
 pub mod message;
 pub mod node;
+pub mod outputs;
 pub mod packet;
 pub mod peer;
 pub mod pool;
@@ -90,3 +92,4 @@ pub mod session;
 pub mod spec;
 pub mod time;
 pub mod topic;
+mod unwritten;

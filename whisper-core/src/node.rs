@@ -6,13 +6,15 @@
 //!
 //! ```
 //! use whisper_core::node::{Config, Direction, Input, Node, Output};
+//! use whisper_core::peer::Network;
 //! use whisper_core::peer::PeerId;
 //! use whisper_core::time::Timestamp;
 //!
 //! let mut node = Node::new(Config::default(), [7; 32]);
 //! let now = Timestamp::from_secs(1_600_000_000);
 //! let peer = PeerId::new(1);
-//! for output in node.handle(now, Input::Connected { peer, direction: Direction::Outbound }) {
+//! let (direction, network) = (Direction::Outbound, Network::Alone(peer));
+//! for output in node.handle(now, Input::Connected { peer, direction, network }) {
 //!     if let Output::Transmit { peer, code, payload } = output {
 //!         println!("send packet {code} of {} bytes to {peer:?}", payload.len());
 //!     }
@@ -23,33 +25,39 @@
 //! The node relays what it cannot read: it holds no key.
 
 mod admission;
+mod answers;
 mod budget;
 mod config;
 mod connection;
+mod connections;
 mod contract;
 mod demand;
+mod held;
 mod intake;
 mod line;
 mod skew;
 mod window;
 
-use alloc::collections::BTreeMap;
-use alloc::collections::VecDeque;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
 
 use self::admission::Policy;
-use self::connection::Connection;
+use self::connections::Connections;
 use self::demand::Demand;
+use self::held::Chance;
+use self::held::Held;
 use crate::envelope::Envelope;
 use crate::packet;
 use crate::packet::Status;
 use crate::packet::code;
+use crate::peer::Network;
 use crate::peer::PeerId;
-use crate::pool::Entry;
+use crate::pool::Gone;
 use crate::pool::Limits;
+use crate::pool::Origin;
 use crate::pool::Pool;
-use crate::pool::Slot;
+use crate::pool::PoolError;
 use crate::pow::Rating;
 use crate::time::Timestamp;
 use crate::topic::Bloom;
@@ -79,8 +87,9 @@ pub struct Node {
     policy: Policy,
     demand: Demand,
     pool: Pool,
-    peers: BTreeMap<PeerId, Connection>,
-    outputs: VecDeque<Output>,
+    held: Held,
+    chance: Chance,
+    connections: Connections,
     now: Timestamp,
     busy: bool,
 }
@@ -93,9 +102,10 @@ impl Node {
             policy: Policy::new(&config),
             demand: Demand::default(),
             pool: Pool::new(Limits { bytes: config.pool_bytes, guarded: config.guarded }, secret),
+            held: Held::new(config.pool_bytes / 8),
+            chance: Chance::new(&secret),
+            connections: Connections::new(&config),
             config,
-            peers: BTreeMap::new(),
-            outputs: VecDeque::new(),
             now: Timestamp::default(),
             busy: false,
         }
@@ -105,9 +115,11 @@ impl Node {
     pub fn handle(&mut self, now: Timestamp, input: Input<'_>) -> Outputs<'_> {
         self.advance(now);
         match input {
-            Input::Connected { peer, direction } => self.connect(peer, direction),
+            Input::Connected { peer, direction, network } => {
+                self.connect(peer, direction, network);
+            }
             Input::Disconnected(peer) => {
-                self.peers.remove(&peer);
+                self.connections.remove(peer);
             }
             Input::Received { peer, code, payload } => self.receive(peer, code, payload),
             Input::Written { peer, bytes } => self.written(peer, bytes),
@@ -130,6 +142,29 @@ impl Node {
         Ok(self.finish())
     }
 
+    /// Holds a sealed envelope of our own for some random part of `span`, then takes it into the pool.
+    /// Until then no peer can tell that it is here.
+    ///
+    /// # Errors
+    /// [`Rejection`]: peers would say the same, or too many are held.
+    pub fn publish_within(
+        &mut self,
+        now: Timestamp,
+        envelope: Envelope,
+        span: Duration,
+    ) -> Result<Outputs<'_>, Rejection> {
+        self.advance(now);
+        self.judge(&envelope)?;
+        if self.held.contains(&envelope.hash()) {
+            return Err(Rejection::Duplicate);
+        }
+        let due = self.chance.within(now, span);
+        if !self.held.insert(due, envelope) {
+            return Err(Rejection::Waiting);
+        }
+        Ok(self.finish())
+    }
+
     /// Sends an envelope to one peer, past pool and network. It takes it if it trusts us.
     ///
     /// # Errors
@@ -140,17 +175,39 @@ impl Node {
         peer: PeerId,
         envelope: &Envelope,
     ) -> Result<Outputs<'_>, SettingError> {
+        self.send_past(now, peer, packet::encode_direct(envelope))
+    }
+
+    /// Sends envelopes to one peer in one packet, past pool and network: the answer of an archive.
+    /// Status' nodes and ours take a list, go-ethereum takes one envelope a packet.
+    ///
+    /// # Errors
+    /// [`SettingError`] if the peer is not ready or not able to take it.
+    pub fn send_direct_all(
+        &mut self,
+        now: Timestamp,
+        peer: PeerId,
+        envelopes: &[Arc<Envelope>],
+    ) -> Result<Outputs<'_>, SettingError> {
+        self.send_past(now, peer, packet::encode_messages(envelopes))
+    }
+
+    fn send_past(
+        &mut self,
+        now: Timestamp,
+        peer: PeerId,
+        packet: Vec<u8>,
+    ) -> Result<Outputs<'_>, SettingError> {
         self.advance(now);
         let max = self.config.max_message_size;
-        if envelope.encoded_len() > max {
+        if packet.len() > max {
             return Err(SettingError::TooLarge { max });
         }
-        let connection = self.peers.get(&peer).filter(|connection| connection.is_ready());
-        let connection = connection.ok_or(SettingError::UnknownPeer)?;
-        if !connection.window.has_room() {
+        let connection = self.connections.get(peer).filter(|connection| connection.is_ready());
+        if !connection.ok_or(SettingError::UnknownPeer)?.window.has_room() {
             return Err(SettingError::Busy);
         }
-        self.transmit(peer, code::DIRECT, packet::encode_direct(envelope));
+        self.connections.transmit(now, peer, code::DIRECT, packet);
         Ok(self.finish())
     }
 
@@ -168,7 +225,8 @@ impl Node {
     pub fn set_bloom(&mut self, now: Timestamp, bloom: Option<Bloom>) -> Outputs<'_> {
         self.advance(now);
         self.policy.bloom.set(now, bloom);
-        self.announce(code::BLOOM, &packet::encode_bloom(&bloom.unwrap_or(Bloom::FULL)));
+        let packet = packet::encode_bloom(&bloom.unwrap_or(Bloom::FULL));
+        self.connections.announce(now, code::BLOOM, &packet);
         self.finish()
     }
 
@@ -191,7 +249,7 @@ impl Node {
         trusted: bool,
     ) -> Result<Outputs<'_>, SettingError> {
         self.advance(now);
-        self.peers.get_mut(&peer).ok_or(SettingError::UnknownPeer)?.trusted = trusted;
+        self.connections.get_mut(peer).ok_or(SettingError::UnknownPeer)?.trusted = trusted;
         Ok(self.finish())
     }
 
@@ -205,17 +263,15 @@ impl Node {
     /// When to call [`Node::handle`] with [`Input::Timeout`], if nothing else comes first. Always
     /// later than the last step.
     pub fn poll_timeout(&self) -> Option<Timestamp> {
-        let peers = self.peers.values().filter_map(Connection::deadline);
-        let own = [self.pool.next_expiry(), self.demand.deadline(&self.pool)];
-        let earliest = peers.chain(own.into_iter().flatten()).min()?;
+        let (peers, pool) = (self.connections.deadline(), self.pool.next_expiry());
+        let due = [peers, pool, self.held.deadline(), self.demand.deadline(&self.pool)];
+        let earliest = due.into_iter().flatten().min()?;
         Some(earliest.max(self.now.saturating_add(TICK)))
     }
 
     /// What is known about each peer.
     pub fn peers(&self) -> impl Iterator<Item = PeerInfo> {
-        let acknowledges = self.config.acknowledges;
-        let now = self.now;
-        self.peers.iter().map(move |(peer, connection)| connection.info(*peer, now, acknowledges))
+        self.connections.info(self.now)
     }
 
     /// The envelopes that are held.
@@ -245,72 +301,104 @@ impl Node {
     fn advance(&mut self, now: Timestamp) {
         let back = self.now.saturating_since(now);
         if back > Duration::ZERO {
-            self.peers.values_mut().for_each(|connection| connection.shift_back(back));
+            self.connections.shift_back(back);
+            self.held.shift_back(back);
             self.demand.shift_back(back);
         }
         self.now = now;
     }
 
-    fn connect(&mut self, peer: PeerId, direction: Direction) {
-        if self.peers.contains_key(&peer) {
-            return;
+    fn connect(&mut self, peer: PeerId, direction: Direction, network: Network) {
+        if self.connections.insert(self.now, peer, direction, network) {
+            let status = Status {
+                min_rating: self.min_rating(),
+                bloom: self.bloom(),
+                light: self.config.light,
+                acknowledges: self.config.acknowledges,
+            };
+            self.connections.transmit(self.now, peer, code::STATUS, status.encode());
         }
-        let budgets = self.config.budgets.as_ref();
-        self.peers.insert(peer, Connection::new(self.now, direction, budgets));
-        let status = Status {
-            min_rating: self.min_rating(),
-            bloom: self.bloom(),
-            light: self.config.light,
-            acknowledges: self.config.acknowledges,
-        };
-        self.transmit(peer, code::STATUS, status.encode());
     }
 
     fn written(&mut self, peer: PeerId, bytes: usize) {
-        let Some(connection) = self.peers.get_mut(&peer) else { return };
+        let Some(connection) = self.connections.get_mut(peer) else { return };
         for (slot, hash) in connection.window.written(self.now, bytes) {
             self.pool.mark_sent(slot);
-            self.outputs.push_back(Output::Event(Event::Sent { hash, to: peer }));
+            self.connections.emit(Event::Sent { hash, to: peer });
         }
     }
 
     /// Does what is due, sends what there is room for, and hands out what was asked for.
     fn finish(&mut self) -> Outputs<'_> {
-        self.expire();
-        self.cut_the_late();
+        // A slice at a time, so that no step takes long.
+        let expired = self.pool.expire(self.now, EXPIRED_PER_STEP);
+        expired.iter().for_each(|gone| self.tell_gone(gone));
+        self.connections.cut_the_late(self.now);
         self.work_off_backlogs();
+        self.release_due();
         self.adapt_demand();
-        self.rescan();
-        self.flush();
-        Outputs(&mut self.outputs)
+        self.connections.rescan(self.now, &self.pool, self.config.light);
+        self.connections.flush(self.now, &self.pool);
+        self.connections.outputs()
     }
 
-    /// Removes what has expired, a slice at a time so that no step takes long.
-    fn expire(&mut self) {
-        for gone in self.pool.expire(self.now, EXPIRED_PER_STEP) {
-            if gone.is_own() {
-                self.gone(&gone.envelope, Departure::Expired);
-            }
+    /// Says of an envelope of ours that it is not in the pool any more.
+    fn tell_gone(&mut self, gone: &Gone) {
+        if gone.is_own() {
+            // What has expired makes room first.
+            let expired = gone.envelope.expiry() < self.now.as_secs();
+            let why = if expired { Departure::Expired } else { Departure::Evicted };
+            self.connections.emit(Event::Gone { hash: gone.envelope.hash(), why });
         }
     }
 
-    fn gone(&mut self, envelope: &Envelope, why: Departure) {
-        self.emit(Event::Gone { hash: envelope.hash(), why });
+    /// Takes an envelope into the pool and offers it on.
+    fn admit(&mut self, from: Option<PeerId>, envelope: Envelope) -> Result<(), Rejection> {
+        let rating = self.judge(&envelope)?;
+        self.release(from, envelope, rating)
     }
 
-    fn cut_the_late(&mut self) {
-        let now = self.now;
-        let late = |connection: &Connection| {
-            if !connection.is_ready() && connection.status_due() <= now {
-                return Some(Violation::Silent);
+    /// The rating under which an envelope may enter, unless it may not or is here already.
+    fn judge(&self, envelope: &Envelope) -> Result<Rating, Rejection> {
+        let rating = self.policy.judge(self.now, envelope)?;
+        let is_known = self.pool.find(&envelope.hash()).is_some();
+        if is_known { Err(Rejection::Duplicate) } else { Ok(rating) }
+    }
+
+    /// Takes an envelope that was judged into the pool and offers it on.
+    fn release(
+        &mut self,
+        from: Option<PeerId>,
+        envelope: Envelope,
+        rating: Rating,
+    ) -> Result<(), Rejection> {
+        let envelope = Arc::new(envelope);
+        let network = from.and_then(|peer| self.connections.get(peer)).map(|peer| peer.network);
+        let origin = network.map_or(Origin::Own, Origin::Network);
+        let inserted =
+            self.pool.insert(self.now, Arc::clone(&envelope), rating, origin).map_err(|error| {
+                match error {
+                    PoolError::OwnShareFull => Rejection::Waiting,
+                    PoolError::Full => Rejection::PoolFull,
+                }
+            })?;
+        inserted.evicted.iter().for_each(|gone| self.tell_gone(gone));
+        self.connections.emit(Event::Admitted { envelope, from });
+        self.connections.offer(self.now, &self.pool, inserted.slot, from, self.config.light);
+        Ok(())
+    }
+
+    /// Takes what was held and is due into the pool. What is known by then came back from others.
+    fn release_due(&mut self) {
+        while let Some(envelope) = self.held.pop(self.now) {
+            let hash = envelope.hash();
+            match self.admit(None, envelope) {
+                Ok(()) | Err(Rejection::Duplicate) => {}
+                Err(Rejection::Expired | Rejection::VeryOld) => {
+                    self.connections.emit(Event::Gone { hash, why: Departure::Expired });
+                }
+                Err(_) => self.connections.emit(Event::Gone { hash, why: Departure::Evicted }),
             }
-            let stalled = connection.window.stalls_at().is_some_and(|at| at <= now);
-            stalled.then_some(Violation::Stalled)
-        };
-        while let Some((peer, violation)) =
-            self.peers.iter().find_map(|(peer, connection)| Some((*peer, late(connection)?)))
-        {
-            self.cut(peer, violation);
         }
     }
 
@@ -328,78 +416,13 @@ impl Node {
     /// Takes nothing below `min` from now on, and tells the peers.
     fn require(&mut self, min: Rating) {
         self.policy.min_rating.set(self.now, min);
-        self.announce(code::MIN_RATING, &packet::encode_min_rating(min));
+        let packet = packet::encode_min_rating(min);
+        self.connections.announce(self.now, code::MIN_RATING, &packet);
     }
 
-    /// Offers the pool to those that are new or have come to want more, a slice at a time so that no
-    /// step takes long.
-    fn rescan(&mut self) {
-        let (now, light) = (self.now, self.config.light);
-        self.peers.values_mut().for_each(|connection| connection.rescan_if_due(now));
-        let scanning = || self.peers.values().filter(|peer| peer.window.line.is_scanning());
-        let cells = CELLS_PER_STEP.checked_div(scanning().count()).unwrap_or_default().max(1);
-        for connection in self.peers.values_mut() {
-            let Some(status) = connection.status() else { continue };
-            if connection.window.line.is_scanning() {
-                let wanted = |entry: &Entry| {
-                    (entry.is_own() || !light) && connection::wants(&status, now, entry)
-                };
-                connection.window.line.scan(&self.pool, cells, wanted);
-            }
-        }
-    }
-
-    /// Offers a new envelope to all but the one that brought it.
-    fn offer(&mut self, slot: Slot, from: Option<PeerId>) {
-        let Some(entry) = self.pool.get(slot) else { return };
-        let relayed = entry.is_own() || !self.config.light;
-        for (peer, connection) in &mut self.peers {
-            connection.window.line.replace(slot, Some(*peer) == from);
-            if relayed && connection.wants(self.now, entry) {
-                connection.window.line.push(entry.rating(), slot);
-            }
-        }
-    }
-
-    /// Hands out packets while windows have room.
-    fn flush(&mut self) {
-        let now = self.now;
-        for (peer, connection) in &mut self.peers {
-            let Some(status) = connection.status() else { continue };
-            let wanted = |entry: &Entry| connection::wants(&status, now, entry);
-            while let Some(batch) = connection.window.next_batch(&self.pool, wanted) {
-                let payload = packet::encode_messages(&batch.envelopes);
-                if status.acknowledges && self.config.acknowledges {
-                    let own = batch.own.iter().map(|(_, hash)| *hash).collect();
-                    connection.expect_answer(&payload, own);
-                }
-                connection.window.sent(now, payload.len(), batch.own);
-                let (peer, code) = (*peer, code::MESSAGES);
-                self.outputs.push_back(Output::Transmit { peer, code, payload });
-            }
-        }
-    }
-
-    fn announce(&mut self, code: u8, payload: &[u8]) {
-        let peers: Vec<PeerId> = self.peers.keys().copied().collect();
-        peers.into_iter().for_each(|peer| self.transmit(peer, code, payload.to_vec()));
-    }
-
-    fn transmit(&mut self, peer: PeerId, code: u8, payload: Vec<u8>) {
-        if let Some(connection) = self.peers.get_mut(&peer) {
-            connection.window.sent(self.now, payload.len(), Vec::new());
-            self.outputs.push_back(Output::Transmit { peer, code, payload });
-        }
-    }
-
-    fn cut(&mut self, peer: PeerId, violation: Violation) {
-        if self.peers.remove(&peer).is_some() {
-            self.outputs.push_back(Output::Disconnect(peer, violation));
-        }
-    }
-
-    fn emit(&mut self, event: Event) {
-        self.outputs.push_back(Output::Event(event));
+    /// Whether budgets bind everybody.
+    const fn is_contended(&self) -> bool {
+        self.busy || self.pool.is_contended()
     }
 }
 
@@ -410,5 +433,5 @@ mod tests;
 const TICK: Duration = Duration::from_millis(1);
 /// How many envelopes expire in one step: some 0.3 ms of work.
 const EXPIRED_PER_STEP: usize = 1_024;
-/// How many cells of the pool all scans of one step look at: some 0.3 ms of work.
-const CELLS_PER_STEP: usize = 16 * 1_024;
+/// How many envelopes of one packet are judged in one step.
+const ENVELOPES_PER_STEP: usize = 1_024;

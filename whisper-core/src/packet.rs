@@ -3,6 +3,7 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+use crate::envelope::Encoded;
 use crate::envelope::Envelope;
 use crate::envelope::EnvelopeHash;
 use crate::pow::Rating;
@@ -26,6 +27,8 @@ pub mod code {
     pub const BATCH_ACKNOWLEDGED: u8 = 11;
     /// Which envelopes of a packet were refused, and why (Status' extension).
     pub const MESSAGES_RESPONSE: u8 = 12;
+    /// An envelope for the archive of a peer that keeps one.
+    pub const REQUEST: u8 = 126;
     /// An envelope past pool and network, taken from trusted peers only.
     pub const DIRECT: u8 = 127;
     /// How many codes the protocol has.
@@ -186,7 +189,7 @@ pub fn check_messages(payload: &[u8]) -> Result<Reader<'_>, DecodeError> {
     packet.finish()?;
     let mut rest = envelopes;
     while !rest.is_empty() {
-        Envelope::skip(&mut rest)?;
+        Encoded::read(&mut rest)?;
     }
     Ok(envelopes)
 }

@@ -15,3 +15,15 @@ impl PeerId {
         self.0
     }
 }
+
+/// The network that a connection comes from: what one operator can have many connections from.
+///
+/// Budgets and shares of the pool count by it, since the key of a peer costs nothing.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum Network {
+    /// Nothing is known: each connection counts for itself.
+    Alone(PeerId),
+    /// The network of this number, the same for all its connections: a transport makes it from an
+    /// address.
+    Shared(u64),
+}

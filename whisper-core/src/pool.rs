@@ -2,7 +2,7 @@
 //!
 //! Inserting, evicting and expiring take the same number of steps however many envelopes there are:
 //! records lie in a slab, three lists run through each (those of like rating, those that expire in
-//! the same second, those that one peer brought), and maps of bits find the first list that holds
+//! the same second, those that one network brought), and maps of bits find the first list that holds
 //! something.
 
 #![deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
@@ -24,7 +24,7 @@ use core::ops::Range;
 
 use crate::envelope::Envelope;
 use crate::envelope::EnvelopeHash;
-use crate::peer::PeerId;
+use crate::peer::Network;
 use crate::pow::Rating;
 use crate::time::Timestamp;
 
@@ -82,7 +82,7 @@ pub struct Pool {
     /// Our own that went to no peer yet, by rating.
     waiting: Levels,
     wheel: Wheel,
-    shares: BTreeMap<PeerId, Share>,
+    shares: BTreeMap<Network, Share>,
     bytes: usize,
     waiting_bytes: usize,
     limits: Limits,
@@ -107,8 +107,8 @@ impl Pool {
     /// Takes an envelope that is not yet here, and evicts what has to make room for it: what has
     /// expired, then what is rated worse.
     ///
-    /// When the pool is contended, a peer that would hold more than a quarter of it makes room out
-    /// of its own share: among what it brought, an envelope of the worst octave of ratings, oldest
+    /// When the pool is contended, a network whose peers would hold more than a quarter of it makes room out
+    /// of its own share: among what they brought, an envelope of the worst octave of ratings, oldest
     /// first. What it gathered before, while there was room, only better ones push out.
     ///
     /// # Errors
@@ -264,12 +264,12 @@ impl Pool {
         if missing == 0 { Ok(victims) } else { Err(PoolError::Full) }
     }
 
-    /// The share of the peer that brought `newcomer`, if it would be too large, and by how much:
+    /// The share of the network that brought `newcomer`, if it would be too large, and by how much:
     /// at most by the newcomer itself.
     fn crowding(&self, total: usize, newcomer: &Record) -> Option<(&Share, usize)> {
-        let Origin::Peer(peer) = newcomer.entry.origin else { return None };
+        let Origin::Network(network) = newcomer.entry.origin else { return None };
         let short = self.limits.guarded && total > self.limits.contended();
-        let share = self.shares.get(&peer).filter(|_| short)?;
+        let share = self.shares.get(&network).filter(|_| short)?;
         let held = share.bytes.saturating_add(newcomer.cost);
         let excess = held.saturating_sub(self.limits.bytes / 4).min(newcomer.cost);
         (excess > 0).then_some((share, excess))
@@ -318,8 +318,8 @@ impl Pool {
         } else {
             file(&mut self.evictable, &mut self.slab, index, level, expiry);
         }
-        if let Origin::Peer(peer) = origin {
-            let share = self.shares.entry(peer).or_insert_with(Share::new);
+        if let Origin::Network(network) = origin {
+            let share = self.shares.entry(network).or_insert_with(Share::new);
             share.bytes = share.bytes.saturating_add(cost);
             share.levels.push_back(&mut self.slab, index, octave(level));
         }
@@ -341,13 +341,13 @@ impl Pool {
         } else {
             self.evictable.remove(&mut self.slab, index, level);
         }
-        if let Origin::Peer(peer) = origin
-            && let Some(share) = self.shares.get_mut(&peer)
+        if let Origin::Network(network) = origin
+            && let Some(share) = self.shares.get_mut(&network)
         {
             share.bytes = share.bytes.saturating_sub(cost);
             share.levels.remove(&mut self.slab, index, octave(level));
             if share.levels.is_empty() {
-                self.shares.remove(&peer);
+                self.shares.remove(&network);
             }
         }
         let entry = self.slab.remove(index)?.entry;
@@ -370,7 +370,7 @@ impl fmt::Debug for Pool {
 pub struct Limits {
     /// Bytes: the encoded length of each envelope and [`OVERHEAD`].
     pub bytes: usize,
-    /// Whether dust and flashes count as more than they are, and no peer holds more than a quarter
+    /// Whether dust and flashes count as more than they are, and no network holds more than a quarter
     /// when space is short. Off only to see what that is good for.
     pub guarded: bool,
 }
@@ -399,7 +399,7 @@ pub enum PoolError {
     OwnShareFull,
 }
 
-/// What one peer brought, by octave of its rating.
+/// What the peers of one network brought, by octave of its rating.
 #[derive(Debug)]
 struct Share {
     bytes: usize,
@@ -428,10 +428,10 @@ fn file(levels: &mut Levels, slab: &mut Slab, index: u32, level: usize, expiry: 
 }
 
 /// What an envelope takes beside its encoding, in bytes: record, shared counts, index and what the
-/// allocator adds are about 260; the rest is room to grow. The record of a peer, 350 bytes, is not
-/// counted: there are as many as peers that brought something.
+/// allocator adds are about 260; the rest is room to grow. The record of a network, 350 bytes, is
+/// not counted: there are as many as networks that brought something.
 pub const OVERHEAD: usize = 320;
-/// Chosen: how many of a peer's worst that are better than the newcomer are passed over, since
+/// Chosen: how many of a network's worst that are better than the newcomer are passed over, since
 /// within an octave they lie in no order.
 const LOOK_FURTHER: usize = 16;
 

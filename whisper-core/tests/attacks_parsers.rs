@@ -28,6 +28,7 @@ use whisper_core::node::Output;
 use whisper_core::packet;
 use whisper_core::packet::Status;
 use whisper_core::packet::code;
+use whisper_core::peer::Network;
 use whisper_core::peer::PeerId;
 use whisper_core::pow::Rating;
 use whisper_core::rlp::DecodeError;
@@ -254,7 +255,11 @@ fn node(min_rating: Rating, peers: &[PeerId]) -> Node {
         Status { min_rating: Rating::ZERO, bloom: None, light: false, acknowledges: false }
             .encode();
     for peer in peers {
-        let connected = Input::Connected { peer: *peer, direction: Direction::Inbound };
+        let connected = Input::Connected {
+            peer: *peer,
+            direction: Direction::Inbound,
+            network: Network::Alone(*peer),
+        };
         let _ = node.handle(NOW, connected).count();
         let _ = node.handle(NOW, received(*peer, code::STATUS, &status)).count();
     }

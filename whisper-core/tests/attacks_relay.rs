@@ -13,6 +13,7 @@ use whisper_core::node::Violation;
 use whisper_core::packet;
 use whisper_core::packet::Status;
 use whisper_core::packet::code;
+use whisper_core::peer::Network;
 use whisper_core::peer::PeerId;
 use whisper_core::pow::InvalidRating;
 use whisper_core::pow::Rating;
@@ -130,8 +131,16 @@ fn node(min_rating: Rating) -> Node {
 
 fn ready() -> Node {
     let mut node = node(Rating::ZERO);
-    let _ =
-        node.handle(NOW, Input::Connected { peer: PEER, direction: Direction::Inbound }).count();
+    let _ = node
+        .handle(
+            NOW,
+            Input::Connected {
+                peer: PEER,
+                direction: Direction::Inbound,
+                network: Network::Alone(PEER),
+            },
+        )
+        .count();
     let status =
         Status { min_rating: Rating::ZERO, bloom: None, light: false, acknowledges: false };
     let _ = receive(&mut node, NOW, code::STATUS, &status.encode());

@@ -16,6 +16,7 @@ use whisper_core::node::Violation;
 use whisper_core::packet;
 use whisper_core::packet::Status;
 use whisper_core::packet::code;
+use whisper_core::peer::Network;
 use whisper_core::peer::PeerId;
 use whisper_core::pow::Rating;
 use whisper_core::rlp::Writer;
@@ -160,7 +161,10 @@ fn node(min_rating: Rating) -> Node {
 }
 
 fn introduce(node: &mut Node, peer: PeerId, bloom: Option<Bloom>) {
-    let _ = node.handle(NOW, Input::Connected { peer, direction: Direction::Inbound });
+    let _ = node.handle(
+        NOW,
+        Input::Connected { peer, direction: Direction::Inbound, network: Network::Alone(peer) },
+    );
     let status = Status { min_rating: Rating::ZERO, bloom, light: false, acknowledges: false };
     let payload = status.encode();
     let _ = node.handle(NOW, Input::Received { peer, code: code::STATUS, payload: &payload });

@@ -17,6 +17,7 @@ use whisper_core::node::Output;
 use whisper_core::packet;
 use whisper_core::packet::Status;
 use whisper_core::packet::code;
+use whisper_core::peer::Network;
 use whisper_core::peer::PeerId;
 use whisper_core::pow::Rating;
 use whisper_core::rlp::Writer;
@@ -144,7 +145,11 @@ impl Life {
         match act {
             Act::Connect(to, inbound) => {
                 let direction = if *inbound { Direction::Inbound } else { Direction::Outbound };
-                self.input(Input::Connected { peer: peer(*to), direction });
+                self.input(Input::Connected {
+                    peer: peer(*to),
+                    direction,
+                    network: Network::Alone(peer(*to)),
+                });
             }
             Act::Disconnect(to) => self.input(Input::Disconnected(peer(*to))),
             Act::Arrive(from, light, acknowledges) => self.arrive(*from, *light, *acknowledges),
@@ -179,7 +184,11 @@ impl Life {
     /// A peer connects and says who it is, unless it has.
     fn arrive(&mut self, from: u64, light: bool, acknowledges: bool) {
         let peer = PeerId::new(from);
-        self.input(Input::Connected { peer, direction: Direction::Inbound });
+        self.input(Input::Connected {
+            peer,
+            direction: Direction::Inbound,
+            network: Network::Alone(peer),
+        });
         if !self.node.peers().any(|known| known.peer == peer && known.ready) {
             self.receive(from, code::STATUS, &status(light, acknowledges).encode());
         }

@@ -106,7 +106,9 @@ impl Life {
                 let draft = Draft::new(now, ttl, topic(number), data).expect("a good draft");
                 let target = world.node(nodes[at]).map_or(Rating::ZERO, Node::advised_rating);
                 // It may be refused: the pool may be full of better ones, or the topic unwanted.
-                let _ = world.publish(nodes[at], draft.seal_rated(target));
+                if let Ok(envelope) = draft.seal_rated(target) {
+                    let _ = world.publish(nodes[at], envelope);
+                }
             }
             Act::Connect(one, other) if one != other => world.connect(nodes[one], nodes[other]),
             Act::Connect(..) => {}

@@ -247,7 +247,7 @@ fn publish(world: &mut World, author: Site, number: u32) -> EnvelopeHash {
     let topic = Topic::new(number.to_be_bytes());
     let draft = Draft::new(world.time_at(author), 50 * SECOND, topic, vec![0; 60]);
     // Nine seconds ahead must still be enough.
-    let envelope = draft.expect("a good draft").seal_rated(rating(0.002));
+    let envelope = draft.expect("a good draft").seal_rated(rating(0.002)).expect("little work");
     world.publish(author, envelope).expect("a good envelope is taken")
 }
 

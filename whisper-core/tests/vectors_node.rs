@@ -20,6 +20,7 @@ use whisper_core::node::Rejection;
 use whisper_core::packet;
 use whisper_core::packet::Status;
 use whisper_core::packet::code;
+use whisper_core::peer::Network;
 use whisper_core::peer::PeerId;
 use whisper_core::pow::Rating;
 use whisper_core::rlp::Writer;
@@ -337,7 +338,11 @@ fn config_of(case: &Value) -> Config {
 }
 
 fn connect(node: &mut Node, now: Timestamp, peer: PeerId) -> Vec<Output> {
-    node.handle(now, Input::Connected { peer, direction: Direction::Inbound }).collect()
+    node.handle(
+        now,
+        Input::Connected { peer, direction: Direction::Inbound, network: Network::Alone(peer) },
+    )
+    .collect()
 }
 
 /// Connects a peer that accepts everything.

@@ -18,6 +18,7 @@ use whisper_core::node::Node;
 use whisper_core::node::PeerInfo;
 use whisper_core::node::SettingError;
 use whisper_core::packet;
+use whisper_core::peer::Network;
 use whisper_core::peer::PeerId;
 use whisper_core::pow::Rating;
 use whisper_core::topic::Bloom;
@@ -162,7 +163,7 @@ impl Driver {
             TransportEvent::Connected { peer, facts } => {
                 let (direction, trusted) = (facts.direction, facts.trusted);
                 self.effects.connected(peer, facts);
-                self.feed(Input::Connected { peer, direction });
+                self.feed(Input::Connected { peer, direction, network: Network::Alone(peer) });
                 self.tell_all(peer, &PeerEvent::Connected(peer));
                 if trusted {
                     // It has just connected.

@@ -280,7 +280,7 @@ async fn b12_a_message_in_another_envelope_is_shown_once() {
     let data = encrypt(b"once", Padding::Aligned, None, readers, rng).unwrap();
     let envelopes = (10..14).map(|ttl| {
         let draft = Draft::new(ORIGIN, Duration::from_secs(ttl), TOPIC, data.clone()).unwrap();
-        Arc::new(draft.seal_rated(rating(0.001)))
+        Arc::new(draft.seal_rated(rating(0.001)).unwrap())
     });
     let packet = packet::encode_messages(&envelopes.collect::<Vec<_>>());
 

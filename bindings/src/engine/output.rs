@@ -97,7 +97,7 @@ pub enum Output {
 }
 
 impl Output {
-    /// What the relay asks for; nothing for what is dealt with here, or unknown.
+    /// What the relay asks for; nothing for what is dealt with here.
     pub(super) fn of_relay(output: node::Output) -> Option<Self> {
         Some(match output {
             node::Output::Transmit { peer, code, payload } => {
@@ -117,9 +117,10 @@ impl Output {
                 node::Event::Gone { hash, why } => {
                     Self::Gone { hash, expired: why == node::Departure::Expired }
                 }
-                _ => return None,
+                node::Event::Admitted { .. }
+                | node::Event::Direct { .. }
+                | node::Event::Requested { .. } => return None,
             },
-            _ => return None,
         })
     }
 }

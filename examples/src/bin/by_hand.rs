@@ -4,8 +4,9 @@ use std::{error::Error, sync::Arc, time::SystemTime};
 
 use chacha20::{ChaCha20Rng, rand_core::SeedableRng};
 use whisper_core::node::{Config, Direction, Event, Input, Node, Output};
+use whisper_core::peer::{Network, PeerId};
 use whisper_core::session::{InviteOptions, SessionEvent, SessionOutput, Sessions};
-use whisper_core::{identity::Identity, peer::PeerId, time::Timestamp};
+use whisper_core::{identity::Identity, time::Timestamp};
 
 /// A relay that cannot read; beside it the key and the sessions that can; packets on their way out.
 struct Party {
@@ -43,7 +44,7 @@ impl Party {
             match output {
                 SessionOutput::Transmit(outgoing) => {
                     let draft = outgoing.draft(now).expect("it is not 2106 yet");
-                    let envelope = draft.seal_rated(self.node.min_rating());
+                    let envelope = draft.seal_rated(self.node.min_rating()).expect("little work");
                     println!("  all can see: {envelope:?}");
                     let sent = self.node.publish(now, envelope);
                     self.outbox.extend(sent.expect("it is rated high enough"));
@@ -73,7 +74,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let now = Timestamp::from_secs(now.as_secs());
     let mut parties = [Party::new(now)?, Party::new(now)?];
     for (party, direction) in parties.iter_mut().zip([Direction::Outbound, Direction::Inbound]) {
-        party.step(now, Input::Connected { peer: PeerId::new(1), direction });
+        let peer = PeerId::new(1);
+        party.step(now, Input::Connected { peer, direction, network: Network::Alone(peer) });
     }
     settle(now, &mut parties);
 

@@ -63,7 +63,8 @@ impl Sponge {
     fn mix_bytes(&mut self, at: usize, bytes: &[u8]) {
         for (at, byte) in (at..).zip(bytes) {
             if let Some(lane) = self.lanes.get_mut(at / 8) {
-                *lane ^= u64::from(*byte) << (8 * (at % 8));
+                let shift = (at as u32 % 8).saturating_mul(8);
+                *lane ^= u64::from(*byte).wrapping_shl(shift);
             }
         }
     }

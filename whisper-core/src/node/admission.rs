@@ -112,7 +112,7 @@ impl<T> Announced<T> {
 /// go-ethereum's `DefaultSyncAllowance`.
 const SYNC_ALLOWANCE: Duration = Duration::from_secs(10);
 /// Twice that, as in go-ethereum: what died longer ago is told about.
-const SILENT_WINDOW: Duration = Duration::from_secs(20);
+pub(super) const SILENT_WINDOW: Duration = Duration::from_secs(20);
 /// An application that changes a setting more often than this within ten seconds loses the oldest.
 const MOST_TOLERATED: usize = 16;
 

@@ -1,13 +1,16 @@
 //! What one peer may still send.
 
-use core::time::Duration;
-
 use super::config::Budget;
 use super::config::Budgets;
+use crate::bucket::Bucket;
+use crate::bucket::Rate;
 use crate::time::Timestamp;
 
-/// The three buckets of a peer. A bucket may be overdrawn by one packet: what was read is never
-/// thrown away, the peer is not read again until the debt is paid.
+/// The three buckets of a peer.
+///
+/// Bytes may be overdrawn by one packet and control by one: what was read is never thrown away, the
+/// peer is not read again until the debt is paid. Envelopes are judged one by one as long as there
+/// is no debt; the rest of a packet waits.
 #[derive(Clone, Debug)]
 pub(super) struct Allowance {
     bytes: Bucket,
@@ -17,108 +20,71 @@ pub(super) struct Allowance {
 
 impl Allowance {
     pub(super) fn full(budgets: &Budgets, now: Timestamp) -> Self {
-        Self {
-            bytes: Bucket::full(budgets.bytes, now),
-            envelopes: Bucket::full(budgets.envelopes, now),
-            control: Bucket::full(budgets.control, now),
-        }
+        let Budgets { bytes, envelopes, control } = budgets;
+        let quarters = Budget {
+            per_second: envelopes.per_second.saturating_mul(QUARTERS),
+            burst: envelopes.burst.saturating_mul(QUARTERS),
+        };
+        let full =
+            |budget: &Budget| Bucket::full(now, Rate::per_second(budget.per_second, budget.burst));
+        Self { bytes: full(bytes), envelopes: full(&quarters), control: full(control) }
     }
 
     /// Takes a packet of `bytes`.
-    pub(super) fn spend(&mut self, now: Timestamp, bytes: usize, cost: Cost) {
+    pub(super) fn spend_bytes(&mut self, now: Timestamp, bytes: usize) {
         self.bytes.spend(now, bytes);
-        match cost {
-            Cost::Envelopes(count) => self.envelopes.spend(now, count),
-            Cost::Control => self.control.spend(now, 1),
-            Cost::Answer => {}
-        }
+    }
+
+    /// Takes a packet without envelopes that answers nothing.
+    pub(super) fn spend_control(&mut self, now: Timestamp) {
+        self.control.spend(now, 1);
+    }
+
+    /// Takes an envelope, or the header of a packet of them.
+    pub(super) fn spend_work(&mut self, now: Timestamp, price: Price) {
+        self.envelopes.spend(now, price.quarters());
+    }
+
+    /// How many envelopes may be judged now, at the whole price: none while there is a debt, and one
+    /// as soon as there is none.
+    pub(super) fn affordable(&mut self, now: Timestamp) -> usize {
+        let envelopes = (self.envelopes.available(now) / QUARTERS) as usize;
+        if self.in_debt_until(now).is_some() { 0 } else { envelopes.max(1) }
     }
 
     /// When no bucket is overdrawn any more; nothing, if none is.
-    pub(super) fn in_debt_until(&self) -> Option<Timestamp> {
+    pub(super) fn in_debt_until(&self, now: Timestamp) -> Option<Timestamp> {
         let buckets = [&self.bytes, &self.envelopes, &self.control];
-        buckets.into_iter().filter_map(Bucket::in_debt_until).max()
+        let until = buckets.into_iter().filter_map(Bucket::in_debt_until).max();
+        until.filter(|until| *until > now)
     }
 
-    /// Moves all moments back, after the clock was set back by as much.
-    pub(super) fn shift_back(&mut self, by: Duration) {
-        for bucket in [&mut self.bytes, &mut self.envelopes, &mut self.control] {
-            bucket.since = bucket.since.saturating_sub(by);
+    /// Whether nothing was spent that has not come back.
+    pub(super) fn is_full(&mut self, now: Timestamp) -> bool {
+        let buckets = [&mut self.bytes, &mut self.envelopes, &mut self.control];
+        buckets.into_iter().all(|bucket| bucket.is_full(now))
+    }
+}
+
+/// What an envelope costs its peer: about what it costs us.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Price {
+    /// A copy of what is here, which this peer had not been known to have: it is hashed and looked up.
+    /// Flooding brings each envelope at most once from each peer, so that a peer may bring four times
+    /// as many copies as new ones.
+    Copy,
+    /// What is not here, admitted or not, and what this peer was known to have.
+    Whole,
+}
+
+impl Price {
+    const fn quarters(self) -> usize {
+        match self {
+            Self::Copy => 1,
+            Self::Whole => QUARTERS as usize,
         }
     }
 }
 
-/// What a packet costs beside its bytes.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Cost {
-    /// So many envelopes that were not known.
-    Envelopes(usize),
-    /// A packet without envelopes.
-    Control,
-    /// An answer to a packet of ours.
-    Answer,
-}
-
-/// Tokens in thousandths, so that a slow rate fills a bucket evenly.
-#[derive(Clone, Debug)]
-struct Bucket {
-    budget: Budget,
-    tokens: i64,
-    since: Timestamp,
-}
-
-impl Bucket {
-    fn full(budget: Budget, now: Timestamp) -> Self {
-        Self { budget, tokens: i64::from(budget.burst).saturating_mul(1_000), since: now }
-    }
-
-    fn spend(&mut self, now: Timestamp, tokens: usize) {
-        self.refill(now);
-        let tokens = i64::try_from(tokens).unwrap_or(i64::MAX);
-        self.tokens = self.tokens.saturating_sub(tokens.saturating_mul(1_000));
-    }
-
-    fn refill(&mut self, now: Timestamp) {
-        // A token a second is a thousandth a millisecond.
-        let elapsed = now.as_millis().saturating_sub(self.since.as_millis());
-        let earned = i64::try_from(elapsed)
-            .unwrap_or(i64::MAX)
-            .saturating_mul(self.budget.per_second.into());
-        let most = i64::from(self.budget.burst).saturating_mul(1_000);
-        self.tokens = self.tokens.saturating_add(earned).min(most);
-        self.since = self.since.max(now);
-    }
-
-    fn in_debt_until(&self) -> Option<Timestamp> {
-        let debt = u64::try_from(self.tokens.checked_neg()?).ok().filter(|debt| *debt > 0)?;
-        let wait = debt.div_ceil(u64::from(self.budget.per_second).max(1));
-        Some(self.since.saturating_add(Duration::from_millis(wait)))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const NOW: Timestamp = Timestamp::from_secs(1_000);
-
-    #[test]
-    fn a_debt_is_paid_at_the_rate_of_the_budget() {
-        let budget = Budget { per_second: 10, burst: 5 };
-        let mut bucket = Bucket::full(budget, NOW);
-        bucket.spend(NOW, 5);
-        assert_eq!(bucket.in_debt_until(), None);
-        bucket.spend(NOW, 20);
-        let paid = NOW.saturating_add(Duration::from_secs(2));
-        assert_eq!(bucket.in_debt_until(), Some(paid));
-        bucket.refill(paid);
-        assert_eq!(bucket.in_debt_until(), None);
-    }
-
-    #[test]
-    fn a_long_pause_earns_no_more_than_the_burst() {
-        let mut bucket = Bucket::full(Budget { per_second: 10, burst: 5 }, NOW);
-        bucket.refill(Timestamp::from_secs(u64::MAX));
-        assert_eq!(bucket.tokens, 5_000);
-    }
-}
+/// The bucket of envelopes counts quarters.
+const QUARTERS: u32 = 4;

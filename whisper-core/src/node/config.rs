@@ -17,11 +17,13 @@ pub struct Config {
     pub refuse_light_pairs: bool,
     /// Whether batches are acknowledged, with peers that do so too.
     pub acknowledges: bool,
+    /// Whether requests to an archive are taken. Off, they are not looked at.
+    pub takes_requests: bool,
     /// The largest packet and the largest envelope, in bytes: 1 MiB as in go-ethereum.
     pub max_message_size: usize,
     /// What the pool may hold, in bytes: 64 MiB; a phone takes 16.
     pub pool_bytes: usize,
-    /// What one peer may send; no limit where there is none.
+    /// What the peers of one network may send; no limit where there is none.
     pub budgets: Option<Budgets>,
     /// Whether the pool is [guarded](crate::pool::Limits), and the demanded rating is raised while it
     /// is nearly full. Off only to see what that is good for.
@@ -36,6 +38,7 @@ impl Default for Config {
             light: false,
             refuse_light_pairs: true,
             acknowledges: true,
+            takes_requests: false,
             max_message_size: 1024 * 1024,
             pool_bytes: 64 * 1024 * 1024,
             budgets: Some(Budgets::default()),
@@ -44,13 +47,14 @@ impl Default for Config {
     }
 }
 
-/// What one peer may send before it is throttled. They always bind peers that came to us and are not
-/// trusted, and everybody while the node is contended.
+/// What the peers of one network may send before they are throttled. They always bind peers that came
+/// to us and are not trusted, and everybody while the node is contended.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Budgets {
     /// Bytes of packets.
     pub bytes: Budget,
-    /// Envelopes that are not in the pool yet. Those that are count as bytes alone.
+    /// Envelopes that are not in the pool, and those that the peer sends again. The first copy of one
+    /// that is in the pool counts a quarter.
     pub envelopes: Budget,
     /// Packets that carry no envelopes and answer nothing.
     pub control: Budget,

@@ -4,17 +4,16 @@ use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use super::budget::Allowance;
-use super::config::Budgets;
 use super::contract::Direction;
 use super::contract::PeerInfo;
-use super::contract::Rejection;
+use super::intake::Judged;
 use super::skew::SkewMeter;
 use super::window::Window;
 use crate::envelope::EnvelopeHash;
 use crate::hash::keccak256;
 use crate::packet::Status;
 use crate::packet::code;
+use crate::peer::Network;
 use crate::peer::PeerId;
 use crate::pool::Entry;
 use crate::pow::Rating;
@@ -27,24 +26,25 @@ pub(super) struct Connection {
     pub(super) direction: Direction,
     pub(super) trusted: bool,
     pub(super) window: Window,
-    pub(super) allowance: Option<Allowance>,
-    pub(super) backlog: Option<Backlog>,
+    pub(super) network: Network,
+    /// Packets whose envelopes are not all judged yet.
+    pub(super) backlog: VecDeque<Packet>,
+    /// When to go on with them.
+    pub(super) backlog_due: Timestamp,
     pub(super) skew: SkewMeter,
     batches: VecDeque<OwnBatch>,
     owed: Owed,
     status: Option<Status>,
     since: Timestamp,
-    nuisance: u32,
+    penalty: u32,
     rescan: Rescan,
 }
 
 /// A packet whose envelopes are not all judged yet.
 #[derive(Debug)]
-pub(super) struct Backlog {
+pub(super) struct Packet {
     pub(super) payload: Vec<u8>,
-    pub(super) read: usize,
-    pub(super) refused: Vec<(EnvelopeHash, Rejection)>,
-    pub(super) since: Timestamp,
+    pub(super) judged: Judged,
 }
 
 /// A packet that carried envelopes of ours, until the peer says that it has judged it.
@@ -70,19 +70,20 @@ struct Rescan {
 }
 
 impl Connection {
-    pub(super) fn new(now: Timestamp, direction: Direction, budgets: Option<&Budgets>) -> Self {
+    pub(super) fn new(now: Timestamp, direction: Direction, network: Network) -> Self {
         Self {
             direction,
             trusted: false,
             window: Window::default(),
-            allowance: budgets.map(|budgets| Allowance::full(budgets, now)),
-            backlog: None,
+            network,
+            backlog: VecDeque::new(),
+            backlog_due: now,
             skew: SkewMeter::default(),
             batches: VecDeque::new(),
             owed: Owed::default(),
             status: None,
             since: now,
-            nuisance: 0,
+            penalty: 0,
             rescan: Rescan::default(),
         }
     }
@@ -140,14 +141,14 @@ impl Connection {
     }
 
     /// Counts what a peer should not do and may have done by mistake; true when it is enough.
-    pub(super) fn annoy(&mut self, points: u32) -> bool {
-        self.nuisance = self.nuisance.saturating_add(points);
-        self.nuisance >= NUISANCE_LIMIT
+    pub(super) fn penalise(&mut self, points: u32) -> bool {
+        self.penalty = self.penalty.saturating_add(points);
+        self.penalty >= PENALTY_LIMIT
     }
 
-    /// Forgives a little for each envelope that was in order.
-    pub(super) fn please(&mut self) {
-        self.nuisance = self.nuisance.saturating_sub(1);
+    /// Forgives a little for an envelope that was in order.
+    pub(super) fn reward(&mut self) {
+        self.penalty = self.penalty.saturating_sub(1);
     }
 
     /// Notes that a packet of envelopes goes out, for which the peer owes an answer, and remembers
@@ -186,13 +187,14 @@ impl Connection {
     pub(super) fn refused(
         &mut self,
         batch: &[u8; 32],
-        refused: &[EnvelopeHash],
+        mut refused: Vec<EnvelopeHash>,
     ) -> Option<Vec<EnvelopeHash>> {
         self.owed.responses = self.owed.responses.checked_sub(1)?;
+        refused.sort_unstable();
         let Some(batch) = self.batches.iter_mut().find(|own| own.hash == *batch) else {
             return Some(Vec::new());
         };
-        let (out, kept) = batch.own.iter().partition(|hash| refused.contains(hash));
+        let (out, kept) = batch.own.iter().partition(|hash| refused.binary_search(hash).is_ok());
         batch.own = kept;
         Some(out)
     }
@@ -200,7 +202,7 @@ impl Connection {
     /// The next moment at which something is due, whatever it is.
     pub(super) fn deadline(&self) -> Option<Timestamp> {
         let status = (!self.is_ready()).then(|| self.status_due());
-        let backlog = self.backlog.as_ref().map(|backlog| backlog.since);
+        let backlog = (!self.backlog.is_empty()).then_some(self.backlog_due);
         let scan = self.window.line.is_scanning().then(Timestamp::default);
         let stall = self.window.stalls_at();
         [status, backlog, self.rescan_at(), scan, stall].into_iter().flatten().min()
@@ -216,12 +218,7 @@ impl Connection {
         self.since = self.since.saturating_sub(by);
         self.rescan.last = self.rescan.last.map(|last| last.saturating_sub(by));
         self.window.shift_back(by);
-        if let Some(allowance) = &mut self.allowance {
-            allowance.shift_back(by);
-        }
-        if let Some(backlog) = &mut self.backlog {
-            backlog.since = backlog.since.saturating_sub(by);
-        }
+        self.backlog_due = self.backlog_due.saturating_sub(by);
     }
 
     pub(super) fn info(&self, peer: PeerId, now: Timestamp, we_acknowledge: bool) -> PeerInfo {
@@ -261,6 +258,6 @@ const STATUS_TIMEOUT: Duration = Duration::from_secs(5);
 /// Chosen: who changes its topics more often gains nothing by it.
 const RESCAN_PAUSE: Duration = Duration::from_secs(5);
 /// Chosen: fifty envelopes rated too low, and not one in order, are no mistake.
-const NUISANCE_LIMIT: u32 = 100;
+const PENALTY_LIMIT: u32 = 100;
 /// How many packets with envelopes of ours are remembered for each peer.
 const BATCHES: usize = 64;

@@ -1,14 +1,13 @@
 //! What goes into the engine and what comes out of it.
 
-use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::fmt;
 
 use super::skew::Skew;
 use crate::envelope::Envelope;
 use crate::envelope::EnvelopeHash;
 use crate::packet::StatusError;
+use crate::peer::Network;
 use crate::peer::PeerId;
 use crate::pow::Rating;
 use crate::rlp::DecodeError;
@@ -24,6 +23,8 @@ pub enum Input<'a> {
         peer: PeerId,
         /// Who opened it.
         direction: Direction,
+        /// Where it comes from.
+        network: Network,
     },
     /// A connection is gone.
     Disconnected(PeerId),
@@ -58,7 +59,6 @@ pub enum Direction {
 
 /// Something to be done outside.
 #[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
 pub enum Output {
     /// Send a packet.
     Transmit {
@@ -69,7 +69,8 @@ pub enum Output {
         /// The packet behind the code.
         payload: Vec<u8>,
     },
-    /// Do not read from this peer before that moment: it is over its budget.
+    /// Do not read from this peer before that moment: it is over its budget, or a packet of it waits.
+    /// What was read before is kept and not handed in, but for one packet that was under way.
     Throttle(PeerId, Timestamp),
     /// Close a connection. The engine has forgotten the peer.
     Disconnect(PeerId, Violation),
@@ -79,7 +80,6 @@ pub enum Output {
 
 /// Something the application may care about.
 #[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
 pub enum Event {
     /// The peer has said who it is: from now on envelopes go both ways.
     Ready(PeerId),
@@ -96,6 +96,13 @@ pub enum Event {
         envelope: Arc<Envelope>,
         /// The peer that sent it.
         from: PeerId,
+    },
+    /// A peer asks our archive for something: the envelope says for what.
+    Requested {
+        /// The envelope. It is not relayed.
+        envelope: Arc<Envelope>,
+        /// The peer that asks.
+        by: PeerId,
     },
     /// An envelope of ours has left for this peer.
     Sent {
@@ -136,29 +143,8 @@ pub enum Departure {
     Evicted,
 }
 
-/// What one step asks for, in order. Drop it early and the rest comes with the next step.
-#[must_use = "a step does nothing until its outputs are carried out"]
-pub struct Outputs<'a>(pub(super) &'a mut VecDeque<Output>);
-
-impl Iterator for Outputs<'_> {
-    type Item = Output;
-
-    fn next(&mut self) -> Option<Output> {
-        self.0.pop_front()
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        (self.0.len(), Some(self.0.len()))
-    }
-}
-
-impl ExactSizeIterator for Outputs<'_> {}
-
-impl fmt::Debug for Outputs<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.0.iter()).finish()
-    }
-}
+/// What one step of a node asks for.
+pub type Outputs<'a> = crate::outputs::Outputs<'a, Output>;
 
 /// What a peer did wrong.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
@@ -195,7 +181,7 @@ pub enum Violation {
     Announcement(StatusError),
     /// It went on sending what we had said we do not take.
     #[error("the peer keeps sending what it was told we do not take")]
-    Nuisance,
+    Unwanted,
     /// It took nothing of what we sent for too long.
     #[error("the peer has taken nothing for 20 seconds")]
     Stalled,
@@ -246,7 +232,7 @@ pub enum Rejection {
     Waiting,
 }
 
-/// Why a wish of the application cannot be met.
+/// Why something that the application asked for cannot be done.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SettingError {

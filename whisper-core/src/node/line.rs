@@ -15,7 +15,10 @@ use crate::pow::Rating;
 /// costs nothing more, however often it asks for the pool.
 #[derive(Debug, Default)]
 pub(super) struct Line {
+    /// What the peer has.
     known: BitSet,
+    /// What the peer has sent.
+    brought: BitSet,
     waiting: BTreeSet<(Rating, Slot)>,
     /// The cell of the pool at which the scan goes on that is under way.
     scan: Option<usize>,
@@ -25,14 +28,16 @@ pub(super) struct Line {
 
 impl Line {
     /// Notes that the envelope in `slot` is new there: the peer has it if it brought it.
-    pub(super) fn replace(&mut self, slot: Slot, known: bool) {
-        self.known.set(slot.index(), known);
+    pub(super) fn replace(&mut self, slot: Slot, brought: bool) {
+        self.known.set(slot.index(), brought);
+        self.brought.set(slot.index(), brought);
     }
 
-    /// Notes that the peer has the envelope in `slot`, and returns whether that is new.
-    pub(super) fn mark_known(&mut self, slot: Slot) -> bool {
-        let before = self.known.contains(slot.index());
-        self.known.set(slot.index(), true);
+    /// Notes that the peer sent a copy of the envelope in `slot`, and returns whether it was the
+    /// first.
+    pub(super) fn bring(&mut self, slot: Slot) -> bool {
+        let before = self.brought.contains(slot.index());
+        self.replace(slot, true);
         !before
     }
 

@@ -1,6 +1,9 @@
 use alloc::sync::Arc;
 use alloc::vec;
 
+mod archive;
+mod budgets;
+mod held;
 mod strangers;
 
 use super::*;
@@ -28,10 +31,18 @@ fn status(min_rating: f64, acknowledges: bool) -> Vec<u8> {
 fn node_with(config: Config, peers: &[PeerId]) -> Node {
     let mut node = Node::new(config, [7; 32]);
     for peer in peers {
-        step(&mut node, Input::Connected { peer: *peer, direction: Direction::Outbound });
+        step(&mut node, outbound(*peer));
         receive(&mut node, NOW, *peer, code::STATUS, &status(0.0, true));
     }
     node
+}
+
+fn inbound(peer: PeerId) -> Input<'static> {
+    Input::Connected { peer, direction: Direction::Inbound, network: Network::Alone(peer) }
+}
+
+fn outbound(peer: PeerId) -> Input<'static> {
+    Input::Connected { peer, direction: Direction::Outbound, network: Network::Alone(peer) }
 }
 
 fn step(node: &mut Node, input: Input<'_>) -> Vec<Output> {
@@ -60,7 +71,7 @@ fn envelope(number: u8, length: usize, rating: f64) -> Envelope {
     let draft =
         crate::envelope::Draft::new(NOW, ttl, Topic::new([number; 4]), vec![number; length])
             .unwrap();
-    draft.seal_rated(Rating::new(rating).unwrap())
+    draft.seal_rated(Rating::new(rating).unwrap()).unwrap()
 }
 
 fn packet_of(envelopes: &[Envelope]) -> Vec<u8> {
@@ -81,17 +92,17 @@ fn sent_to(outputs: &[Output], to: PeerId, wanted: u8) -> Vec<Vec<u8>> {
 #[test]
 fn the_first_packet_is_the_status() {
     let mut node = Node::new(Config::default(), [7; 32]);
-    let outputs = step(&mut node, Input::Connected { peer: ALICE, direction: Direction::Inbound });
+    let outputs = step(&mut node, inbound(ALICE));
     let payload = status(0.2, true);
     assert_eq!(outputs, [Output::Transmit { peer: ALICE, code: code::STATUS, payload }]);
-    let again = step(&mut node, Input::Connected { peer: ALICE, direction: Direction::Inbound });
+    let again = step(&mut node, inbound(ALICE));
     assert_eq!(again, []);
 }
 
 #[test]
 fn d5_who_sends_no_status_in_five_seconds_is_cut() {
     let mut node = Node::new(Config::default(), [7; 32]);
-    step(&mut node, Input::Connected { peer: ALICE, direction: Direction::Inbound });
+    step(&mut node, inbound(ALICE));
     assert_eq!(node.poll_timeout(), Some(after(5_000)));
     assert_eq!(node.handle(after(4_999), Input::Timeout).len(), 0);
     let outputs: Vec<_> = node.handle(after(5_000), Input::Timeout).collect();
@@ -102,7 +113,7 @@ fn d5_who_sends_no_status_in_five_seconds_is_cut() {
 #[test]
 fn d5_who_sends_anything_before_the_status_is_cut() {
     let mut node = Node::new(Config::default(), [7; 32]);
-    step(&mut node, Input::Connected { peer: ALICE, direction: Direction::Inbound });
+    step(&mut node, inbound(ALICE));
     let outputs = receive(&mut node, NOW, ALICE, code::MESSAGES, &[0xc0]);
     assert_eq!(outputs, [Output::Disconnect(ALICE, Violation::Hasty { code: code::MESSAGES })]);
 }
@@ -115,7 +126,7 @@ fn d5_a_second_status_is_ignored_and_the_twentieth_is_a_nuisance() {
     }
     assert_eq!(node.peers().next().map(|peer| peer.min_rating), Some(Rating::ZERO));
     let outputs = receive(&mut node, NOW, ALICE, code::STATUS, &[]);
-    assert_eq!(outputs, [Output::Disconnect(ALICE, Violation::Nuisance)]);
+    assert_eq!(outputs, [Output::Disconnect(ALICE, Violation::Unwanted)]);
 }
 
 #[test]
@@ -145,7 +156,7 @@ fn a_new_peer_gets_the_pool_best_rated_first() {
     let (low, high) = (letter(1), letter_rated(2, 1.0));
     assert!(node.publish(NOW, low.clone()).is_ok());
     assert!(node.publish(NOW, high.clone()).is_ok());
-    step(&mut node, Input::Connected { peer: BOB, direction: Direction::Inbound });
+    step(&mut node, inbound(BOB));
     let outputs = receive(&mut node, NOW, BOB, code::STATUS, &status(0.0, false));
     assert_eq!(sent_to(&outputs, BOB, code::MESSAGES), [packet_of(&[high, low])]);
 }
@@ -153,7 +164,7 @@ fn a_new_peer_gets_the_pool_best_rated_first() {
 #[test]
 fn a_peer_that_lowers_its_demand_gets_what_it_missed() {
     let mut node = node_with(config(), &[]);
-    step(&mut node, Input::Connected { peer: BOB, direction: Direction::Inbound });
+    step(&mut node, inbound(BOB));
     receive(&mut node, NOW, BOB, code::STATUS, &status(5.0, false));
     let outputs: Vec<_> = node.publish(NOW, letter(1)).unwrap().collect();
     assert_eq!(sent_to(&outputs, BOB, code::MESSAGES), Vec::<Vec<u8>>::new());
@@ -199,7 +210,7 @@ fn d17_each_packet_may_be_acknowledged_once_whoever_wrote_what_is_in_it() {
         assert_eq!(receive(&mut node, NOW, BOB, code::MESSAGES_RESPONSE, &refusal), []);
         assert_eq!(acknowledge(&mut node, &packet), []);
     }
-    let cut = Output::Disconnect(BOB, Violation::Nuisance);
+    let cut = Output::Disconnect(BOB, Violation::Unwanted);
     let unasked: Vec<_> = (0..100).flat_map(|_| acknowledge(&mut node, &[])).collect();
     assert_eq!(unasked, [cut]);
 }
@@ -271,7 +282,7 @@ fn a_peer_that_takes_nothing_for_twenty_seconds_is_cut() {
 #[test]
 fn a_clock_that_is_set_back_neither_stalls_nor_frees_a_peer() {
     let mut node = Node::new(Config::default(), [7; 32]);
-    step(&mut node, Input::Connected { peer: ALICE, direction: Direction::Inbound });
+    step(&mut node, inbound(ALICE));
     let earlier = NOW.saturating_sub(Duration::from_secs(3_600));
     assert_eq!(node.handle(earlier, Input::Timeout).len(), 0);
     assert_eq!(node.poll_timeout(), Some(earlier.saturating_add(Duration::from_secs(5))));
@@ -314,7 +325,7 @@ fn an_inbound_peer_over_its_budget_is_throttled() {
     let budget = Budget { per_second: 1, burst: 1 };
     let budgets = Budgets { control: budget, ..Budgets::default() };
     let mut node = Node::new(Config { budgets: Some(budgets), ..config() }, [7; 32]);
-    step(&mut node, Input::Connected { peer: ALICE, direction: Direction::Inbound });
+    step(&mut node, inbound(ALICE));
     receive(&mut node, NOW, ALICE, code::STATUS, &status(0.0, true));
     let unknown = |node: &mut Node| receive(node, NOW, ALICE, 99, &[0xc0]);
     assert_eq!(unknown(&mut node), []);
@@ -324,14 +335,14 @@ fn an_inbound_peer_over_its_budget_is_throttled() {
 #[test]
 fn outputs_that_were_dropped_come_with_the_next_step() {
     let mut node = Node::new(Config::default(), [7; 32]);
-    drop(node.handle(NOW, Input::Connected { peer: ALICE, direction: Direction::Inbound }));
+    drop(node.handle(NOW, inbound(ALICE)));
     assert_eq!(node.handle(NOW, Input::Timeout).len(), 1);
 }
 
 #[test]
 fn answers_to_our_packets_draw_on_no_budget_of_their_number() {
     let mut node = Node::new(config(), [7; 32]);
-    step(&mut node, Input::Connected { peer: BOB, direction: Direction::Inbound });
+    step(&mut node, inbound(BOB));
     receive(&mut node, NOW, BOB, code::STATUS, &status(0.0, true));
     for number in 0..100 {
         let outputs: Vec<_> = node.publish(NOW, letter(number)).unwrap().collect();
@@ -340,21 +351,6 @@ fn answers_to_our_packets_draw_on_no_budget_of_their_number() {
         let outputs = receive(&mut node, NOW, BOB, code::BATCH_ACKNOWLEDGED, &batch);
         assert!(matches!(outputs[..], [Output::Event(Event::Acknowledged { .. })]), "{outputs:?}");
     }
-}
-
-#[test]
-fn an_envelope_that_is_known_draws_on_the_budget_of_bytes_alone() {
-    let one = Budget { per_second: 1, burst: 1 };
-    let budgets = Budgets { envelopes: one, ..Budgets::default() };
-    let mut node = Node::new(Config { budgets: Some(budgets), ..config() }, [7; 32]);
-    step(&mut node, Input::Connected { peer: ALICE, direction: Direction::Inbound });
-    receive(&mut node, NOW, ALICE, code::STATUS, &status(0.0, false));
-    let mut throttled = |number| {
-        let packet = packet_of(&[letter(number)]);
-        let outputs = receive(&mut node, NOW, ALICE, code::MESSAGES, &packet);
-        outputs.iter().any(|output| matches!(output, Output::Throttle(..)))
-    };
-    assert_eq!([1, 1, 1, 1, 2].map(&mut throttled), [false, false, false, false, true]);
 }
 
 #[test]
@@ -425,7 +421,7 @@ fn b9_who_goes_on_below_the_demand_is_cut_once_it_was_told() {
         let outputs = (0..60).flat_map(|number| {
             receive(node, now, ALICE, code::MESSAGES, &packet_of(&[letter(number)]))
         });
-        let cut = Output::Disconnect(ALICE, Violation::Nuisance);
+        let cut = Output::Disconnect(ALICE, Violation::Unwanted);
         outputs.filter(|output| *output == cut).count()
     };
     assert_eq!(flood(&mut node, after(9_000)), 0);

@@ -12,6 +12,7 @@ use crate::pool::Entry;
 use crate::pool::Pool;
 use crate::pool::Slot;
 use crate::time::Timestamp;
+use crate::unwritten::Unwritten;
 
 /// The way out to one peer.
 ///
@@ -21,8 +22,7 @@ use crate::time::Timestamp;
 pub(super) struct Window {
     pub(super) line: Line,
     in_flight: VecDeque<Flight>,
-    unwritten: usize,
-    progress: Timestamp,
+    unwritten: Unwritten,
     /// What may be unwritten now, in bytes.
     width: usize,
     /// When it was last narrowed: what was handed out before tells nothing new.
@@ -49,8 +49,7 @@ impl Default for Window {
         Self {
             line: Line::default(),
             in_flight: VecDeque::new(),
-            unwritten: 0,
-            progress: Timestamp::default(),
+            unwritten: Unwritten::default(),
             width: FIRST,
             narrowed: Timestamp::default(),
         }
@@ -67,7 +66,7 @@ impl Window {
         let mut batch = Batch::default();
         let mut bytes = 0_usize;
         let full = PACKET.min(self.width / 4);
-        while self.unwritten < self.width && bytes < full {
+        while self.unwritten.bytes() < self.width && bytes < full {
             let Some((slot, entry)) = self.line.peek(pool, &wanted) else { break };
             let length = entry.envelope().encoded_len();
             if bytes > 0 && bytes.saturating_add(length) > full {
@@ -85,10 +84,7 @@ impl Window {
 
     /// Notes that a packet of `bytes` was handed out.
     pub(super) fn sent(&mut self, now: Timestamp, bytes: usize, own: Vec<(Slot, EnvelopeHash)>) {
-        if self.unwritten == 0 {
-            self.progress = now;
-        }
-        self.unwritten = self.unwritten.saturating_add(bytes);
+        self.unwritten.sent(now, bytes);
         let alike = |flight: &&mut Flight| {
             let together = now.saturating_since(flight.since) < TOGETHER;
             together && flight.own.is_empty() && own.is_empty()
@@ -101,10 +97,8 @@ impl Window {
 
     /// Notes that the socket took `bytes`, and returns the own envelopes that have left with them.
     pub(super) fn written(&mut self, now: Timestamp, bytes: usize) -> Vec<(Slot, EnvelopeHash)> {
-        self.progress = now;
         self.pace(now);
-        let mut left = bytes.min(self.unwritten);
-        self.unwritten = self.unwritten.saturating_sub(left);
+        let mut left = self.unwritten.written(now, bytes);
         let mut gone = Vec::new();
         while let Some(flight) = self.in_flight.front_mut() {
             if flight.bytes > left {
@@ -132,22 +126,22 @@ impl Window {
 
     /// Whether there is room for another packet.
     pub(super) const fn has_room(&self) -> bool {
-        self.unwritten < WINDOW
+        self.unwritten.bytes() < WINDOW
     }
 
     /// Bytes that the socket has not taken yet.
     pub(super) const fn unwritten(&self) -> usize {
-        self.unwritten
+        self.unwritten.bytes()
     }
 
     /// When the peer is given up, if it takes nothing until then.
     pub(super) fn stalls_at(&self) -> Option<Timestamp> {
-        (self.unwritten > 0).then(|| self.progress.saturating_add(PATIENCE))
+        self.unwritten.stalls_at(PATIENCE)
     }
 
     /// Moves all moments back, after the clock was set back by as much.
     pub(super) fn shift_back(&mut self, by: Duration) {
-        self.progress = self.progress.saturating_sub(by);
+        self.unwritten.shift_back(by);
         self.narrowed = self.narrowed.saturating_sub(by);
         for flight in &mut self.in_flight {
             flight.since = flight.since.saturating_sub(by);

@@ -4,7 +4,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use crate::envelope::Envelope;
-use crate::peer::PeerId;
+use crate::peer::Network;
 use crate::pow::Rating;
 
 /// Where an envelope lies in a pool. Once that has gone the slot is stale, though another with the
@@ -27,8 +27,8 @@ impl Slot {
 pub enum Origin {
     /// This node.
     Own,
-    /// A peer.
-    Peer(PeerId),
+    /// A peer of this network.
+    Network(Network),
 }
 
 /// An envelope in a pool.

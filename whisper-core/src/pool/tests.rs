@@ -51,7 +51,7 @@ fn insert(
 }
 
 const fn peer(number: u64) -> Origin {
-    Origin::Peer(PeerId::new(number))
+    Origin::Network(Network::Shared(number))
 }
 
 /// Counts everything anew, along each of the lists.
@@ -128,7 +128,7 @@ fn b11_no_peer_takes_more_than_a_quarter_when_space_is_short() {
     let before = honest(&pool);
     for nonce in 0..5_000 {
         let _ = insert(&mut pool, &envelope(START, 10, 14, nonce), peer(1));
-        let share = pool.shares.get(&PeerId::new(1)).map_or(0, |share| share.bytes);
+        let share = pool.shares.get(&Network::Shared(1)).map_or(0, |share| share.bytes);
         assert!(share <= pool.limits().bytes / 4, "{share}");
     }
     assert!(honest(&pool) + 2 > before, "what was free is a quarter, and nearly enough for it");

@@ -88,7 +88,6 @@ impl Effects {
                 self.transport.disconnect(peer, goodbye(why));
             }
             Output::Event(event) => self.hear(event),
-            _ => (),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use whisper_core::node::Direction;
 use whisper_core::node::Input;
+use whisper_core::peer::Network;
 use whisper_core::peer::PeerId;
 
 use super::agenda::Happening;
@@ -96,8 +97,22 @@ impl World {
             let line = Line::new(link, to, known_there_as, self.now);
             self.stations[at.0].lines.insert(peer, line);
         }
-        self.step(from, Input::Connected { peer: there, direction: Direction::Outbound });
-        self.step(to, Input::Connected { peer: here, direction: Direction::Inbound });
+        self.step(
+            from,
+            Input::Connected {
+                peer: there,
+                direction: Direction::Outbound,
+                network: Network::Alone(there),
+            },
+        );
+        self.step(
+            to,
+            Input::Connected {
+                peer: here,
+                direction: Direction::Inbound,
+                network: Network::Alone(here),
+            },
+        );
     }
 
     /// Ends a connection at once at both ends; it is dialled again if it is still wanted.

@@ -22,7 +22,7 @@
 //! let now = world.time_at(nodes[0]);
 //! let draft = Draft::new(now, Duration::from_secs(50), Topic::new(*b"news"), vec![7; 100])?;
 //! let target = Rating::new(0.3)?;
-//! world.publish(nodes[0], draft.seal_rated(target))?;
+//! world.publish(nodes[0], draft.seal_rated(target)?)?;
 //! world.run(Duration::from_secs(5));
 //!
 //! let admitted = |what: &What| matches!(what, What::Told(Event::Admitted { .. }));

@@ -292,7 +292,6 @@ impl World {
                     self.cut_down(&line);
                 }
                 Output::Event(event) => self.record(at, What::Told(event)),
-                other => unreachable!("no driver knows what to do about {other:?}"),
             }
         }
     }

@@ -17,7 +17,7 @@ fn node_that_holds(count: u32) -> Node {
 
 fn numbered(number: u32, now: Timestamp, ttl: Duration) -> Envelope {
     let draft = Draft::new(now, ttl, Topic::new(number.to_be_bytes()), vec![7; 100]).unwrap();
-    draft.seal_rated(config().min_rating)
+    draft.seal_rated(config().min_rating).unwrap()
 }
 
 #[test]
@@ -25,7 +25,7 @@ fn a_peer_that_does_not_read_and_changes_its_bloom_again_and_again_is_lined_up_e
 {
     let mut node = node_that_holds(5_000);
     let held = node.pool().len();
-    let connected = Input::Connected { peer: BOB, direction: Direction::Inbound };
+    let connected = inbound(BOB);
     step(&mut node, connected);
     let _ = receive(&mut node, NOW, BOB, code::STATUS, &status(0.0, false)).len();
     assert_eq!(held, 5_000);
@@ -33,7 +33,7 @@ fn a_peer_that_does_not_read_and_changes_its_bloom_again_and_again_is_lined_up_e
         let bloom = packet::encode_bloom(&Bloom::FULL);
         let _ = node.handle(after(change * 5_000), Input::Written { peer: BOB, bytes: 1 }).len();
         let _ = receive(&mut node, after(change * 5_000), BOB, code::BLOOM, &bloom).len();
-        let line = node.peers[&BOB].window.line.len();
+        let line = node.connections.peers[&BOB].window.line.len();
         assert!(line <= held, "{line} are lined up of {held}");
     }
 }

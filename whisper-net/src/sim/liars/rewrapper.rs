@@ -70,7 +70,8 @@ impl Rewrapper {
         let drafts = self.pending.iter().filter_map(|(envelope, _)| {
             Draft::new(now, self.ttl, envelope.topic(), envelope.data().to_vec()).ok()
         });
-        let copies = drafts.map(|draft| Arc::new(draft.seal_rated(self.target))).collect();
+        let copies =
+            drafts.filter_map(|draft| draft.seal_rated(self.target).ok()).map(Arc::new).collect();
         self.pending.retain_mut(|(_, left)| {
             *left = left.saturating_sub(1);
             *left > 0

@@ -166,7 +166,7 @@ impl Run<'_> {
         let target = self.world.node(author).map_or(Rating::ZERO, demanded);
         let Ok(draft) = draft else { return };
         let tries = draft.work_for(target).expected_tries();
-        let envelope = draft.seal_rated(target);
+        let Ok(envelope) = draft.seal_rated(target) else { return };
         self.tally.published(envelope.hash(), self.world.now(), tries);
         // What its own node refuses is lost like what no other takes.
         let _ = self.world.publish(author, envelope);

@@ -1,0 +1,123 @@
+//! The packets that carry no envelopes: who a peer is, what it wants, what it says of our packets.
+
+use alloc::vec::Vec;
+
+use super::ENVELOPES_PER_STEP;
+use super::config::Config;
+use super::connection::Connection;
+use super::connections::Connections;
+use super::contract::Event;
+use super::contract::Rejection;
+use super::contract::Violation;
+use crate::envelope::EnvelopeHash;
+use crate::hash::keccak256;
+use crate::packet;
+use crate::packet::Status;
+use crate::packet::StatusError;
+use crate::packet::code;
+use crate::peer::PeerId;
+use crate::time::Timestamp;
+
+impl Connections {
+    /// Takes a peer's first packet.
+    pub(super) fn introduce(&mut self, peer: PeerId, config: &Config, code: u8, payload: &[u8]) {
+        if code != code::STATUS {
+            return self.cut(peer, Violation::Hasty { code });
+        }
+        let status = match Status::decode(payload) {
+            Ok(status) => status,
+            Err(error) => return self.cut(peer, Violation::Status(error)),
+        };
+        if status.light && config.light && config.refuse_light_pairs {
+            return self.cut(peer, Violation::LightPair);
+        }
+        if let Some(connection) = self.get_mut(peer) {
+            connection.introduce(status);
+            self.emit(Event::Ready(peer));
+        }
+    }
+
+    /// Takes what a peer says that it wants from now on.
+    pub(super) fn receive_announcement(&mut self, peer: PeerId, code: u8, payload: &[u8]) {
+        let Some(connection) = self.get_mut(peer) else { return };
+        if let Err(error) = announce(connection, code, payload) {
+            self.cut(peer, Violation::Announcement(error));
+        }
+    }
+
+    /// Believes an answer to a packet that went to this peer, once.
+    pub(super) fn receive_answer(&mut self, peer: PeerId, code: u8, payload: &[u8]) {
+        let ours = self.acknowledges;
+        let connection = self.get_mut(peer).filter(|peer| ours && peer.acknowledges());
+        let Some(connection) = connection else { return };
+        let event = |hash| match code {
+            code::BATCH_ACKNOWLEDGED => Event::Acknowledged { hash, by: peer },
+            _ => Event::Refused { hash, by: peer },
+        };
+        match answered(connection, code, payload) {
+            Some(own) => own.into_iter().for_each(|hash| self.emit(event(hash))),
+            None => self.penalise(peer, SMALL),
+        }
+    }
+
+    /// Tells a peer that asked for it that its packet was judged, before and without regard to who
+    /// can read what was in it.
+    pub(super) fn acknowledge(
+        &mut self,
+        now: Timestamp,
+        peer: PeerId,
+        payload: &[u8],
+        refused: &[(EnvelopeHash, Rejection)],
+    ) {
+        let asked = |peer: &Connection| peer.acknowledges() && peer.window.has_room();
+        if !self.acknowledges || !self.get(peer).is_some_and(asked) {
+            return;
+        }
+        let batch = keccak256(payload);
+        if !refused.is_empty() {
+            let refused: Vec<(EnvelopeHash, &str)> =
+                refused.iter().map(|(hash, rejection)| (*hash, reason(*rejection))).collect();
+            let response = packet::encode_response(&batch, &refused);
+            self.transmit(now, peer, code::MESSAGES_RESPONSE, response);
+        }
+        let acknowledgement = packet::encode_acknowledgement(&batch);
+        self.transmit(now, peer, code::BATCH_ACKNOWLEDGED, acknowledgement);
+    }
+}
+
+fn announce(connection: &mut Connection, code: u8, payload: &[u8]) -> Result<(), StatusError> {
+    match code {
+        code::MIN_RATING => connection.set_min_rating(packet::decode_min_rating(payload)?),
+        _ => connection.set_bloom(packet::decode_bloom(payload)?),
+    }
+    Ok(())
+}
+
+/// The own envelopes that an answer is about; nothing, if it answers nothing.
+fn answered(connection: &mut Connection, code: u8, payload: &[u8]) -> Option<Vec<EnvelopeHash>> {
+    if code == code::BATCH_ACKNOWLEDGED {
+        return connection.acknowledged(&packet::decode_acknowledgement(payload).ok()?);
+    }
+    match packet::decode_response(payload, ENVELOPES_PER_STEP).ok()? {
+        Some(response) => connection.refused(&response.batch, response.refused),
+        None => Some(Vec::new()),
+    }
+}
+
+/// The words that Status' nodes use, without numbers: they would tell our settings apart.
+const fn reason(rejection: Rejection) -> &'static str {
+    match rejection {
+        Rejection::Future => "envelope from future",
+        Rejection::VeryOld | Rejection::Expired => "very old envelope",
+        Rejection::TooLarge { .. } => "huge messages are not allowed",
+        Rejection::RatedTooLow { .. } => "envelope with low PoW received",
+        Rejection::BloomMismatch => "envelope does not match bloom filter",
+        Rejection::PoolFull => "pool is full",
+        Rejection::ZeroTtl | Rejection::TtlTooLong | Rejection::Duplicate | Rejection::Waiting => {
+            "invalid envelope"
+        }
+    }
+}
+
+/// What an answer to nothing counts: a slow peer may answer what we have forgotten.
+const SMALL: u32 = 1;

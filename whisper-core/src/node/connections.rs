@@ -1,0 +1,239 @@
+//! The connections of a node, and what goes out over them.
+
+use alloc::collections::BTreeMap;
+use alloc::collections::BTreeSet;
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use super::TICK;
+use super::budget::Allowance;
+use super::config::Budgets;
+use super::config::Config;
+use super::connection;
+use super::connection::Connection;
+use super::contract::Direction;
+use super::contract::Event;
+use super::contract::Output;
+use super::contract::Outputs;
+use super::contract::PeerInfo;
+use super::contract::Violation;
+use crate::packet;
+use crate::packet::code;
+use crate::peer::Network;
+use crate::peer::PeerId;
+use crate::pool::Entry;
+use crate::pool::Pool;
+use crate::pool::Slot;
+use crate::time::Timestamp;
+
+/// All connections, the budgets of their networks, and the outputs of the step.
+#[derive(Debug)]
+pub(super) struct Connections {
+    pub(super) peers: BTreeMap<PeerId, Connection>,
+    /// Whether batches are acknowledged, with peers that do so too.
+    pub(super) acknowledges: bool,
+    budgets: Option<Budgets>,
+    /// Kept until they are full again, so that a new connection begins with what the last one left.
+    allowances: BTreeMap<Network, Allowance>,
+    outputs: VecDeque<Output>,
+}
+
+impl Connections {
+    pub(super) fn new(config: &Config) -> Self {
+        Self {
+            peers: BTreeMap::new(),
+            acknowledges: config.acknowledges,
+            budgets: config.budgets,
+            allowances: BTreeMap::new(),
+            outputs: VecDeque::new(),
+        }
+    }
+
+    /// Adds a connection, unless its number is known.
+    pub(super) fn insert(
+        &mut self,
+        now: Timestamp,
+        peer: PeerId,
+        direction: Direction,
+        network: Network,
+    ) -> bool {
+        let is_new = !self.peers.contains_key(&peer);
+        if is_new {
+            self.forget_full_allowances(now);
+            if let Some(budgets) = &self.budgets {
+                self.allowances.entry(network).or_insert_with(|| Allowance::full(budgets, now));
+            }
+            self.peers.insert(peer, Connection::new(now, direction, network));
+        }
+        is_new
+    }
+
+    pub(super) fn remove(&mut self, peer: PeerId) -> bool {
+        self.peers.remove(&peer).is_some()
+    }
+
+    pub(super) fn get(&self, peer: PeerId) -> Option<&Connection> {
+        self.peers.get(&peer)
+    }
+
+    pub(super) fn get_mut(&mut self, peer: PeerId) -> Option<&mut Connection> {
+        self.peers.get_mut(&peer)
+    }
+
+    /// What has been asked for and not been carried out.
+    pub(super) const fn outputs(&mut self) -> Outputs<'_> {
+        Outputs::new(&mut self.outputs)
+    }
+
+    pub(super) fn emit(&mut self, event: Event) {
+        self.outputs.push_back(Output::Event(event));
+    }
+
+    pub(super) fn transmit(&mut self, now: Timestamp, peer: PeerId, code: u8, payload: Vec<u8>) {
+        if let Some(connection) = self.peers.get_mut(&peer) {
+            connection.window.sent(now, payload.len(), Vec::new());
+            self.outputs.push_back(Output::Transmit { peer, code, payload });
+        }
+    }
+
+    /// Sends a packet to every peer.
+    pub(super) fn announce(&mut self, now: Timestamp, code: u8, payload: &[u8]) {
+        let peers: Vec<PeerId> = self.peers.keys().copied().collect();
+        peers.into_iter().for_each(|peer| self.transmit(now, peer, code, payload.to_vec()));
+    }
+
+    pub(super) fn cut(&mut self, peer: PeerId, violation: Violation) {
+        if self.remove(peer) {
+            self.outputs.push_back(Output::Disconnect(peer, violation));
+        }
+    }
+
+    pub(super) fn penalise(&mut self, peer: PeerId, points: u32) {
+        if self.get_mut(peer).is_some_and(|connection| connection.penalise(points)) {
+            self.cut(peer, Violation::Unwanted);
+        }
+    }
+
+    /// Cuts those that have said nothing or taken nothing for too long.
+    pub(super) fn cut_the_late(&mut self, now: Timestamp) {
+        let late = |(peer, connection): (&PeerId, &Connection)| {
+            if !connection.is_ready() && connection.status_due() <= now {
+                return Some((*peer, Violation::Silent));
+            }
+            let stalled = connection.window.stalls_at().is_some_and(|at| at <= now);
+            stalled.then_some((*peer, Violation::Stalled))
+        };
+        let late: Vec<_> = self.peers.iter().filter_map(late).collect();
+        late.into_iter().for_each(|(peer, violation)| self.cut(peer, violation));
+    }
+
+    /// The budgets that bind a peer now: those that came to us and are not trusted always, everybody
+    /// while the node is contended.
+    pub(super) fn allowance(&mut self, peer: PeerId, contended: bool) -> Option<&mut Allowance> {
+        let connection = self.peers.get(&peer)?;
+        let stranger = connection.direction == Direction::Inbound && !connection.trusted;
+        self.allowances.get_mut(&connection.network).filter(|_| contended || stranger)
+    }
+
+    /// Leaves a peer unread that is over its budget, or of which a packet waits.
+    pub(super) fn throttle(&mut self, now: Timestamp, peer: PeerId, contended: bool) {
+        let debt = self.allowance(peer, contended).and_then(|own| own.in_debt_until(now));
+        let Some(connection) = self.peers.get_mut(&peer) else { return };
+        let waits = !connection.backlog.is_empty();
+        if waits {
+            let tick = now.saturating_add(TICK);
+            // A few envelopes at a time, not one as soon as it is paid for.
+            connection.backlog_due = debt.map_or(tick, |debt| debt.saturating_add(INSTALMENT));
+        }
+        let until = debt.max(waits.then(|| now.saturating_add(TICK)));
+        self.outputs.extend(until.map(|until| Output::Throttle(peer, until)));
+    }
+
+    /// Offers a new envelope to all but the one that brought it.
+    pub(super) fn offer(
+        &mut self,
+        now: Timestamp,
+        pool: &Pool,
+        slot: Slot,
+        from: Option<PeerId>,
+        light: bool,
+    ) {
+        let Some(entry) = pool.get(slot) else { return };
+        let relayed = entry.is_own() || !light;
+        for (peer, connection) in &mut self.peers {
+            connection.window.line.replace(slot, Some(*peer) == from);
+            if relayed && connection.wants(now, entry) {
+                connection.window.line.push(entry.rating(), slot);
+            }
+        }
+    }
+
+    /// Offers the pool to those that are new or have come to want more, a slice at a time so that no
+    /// step takes long.
+    pub(super) fn rescan(&mut self, now: Timestamp, pool: &Pool, light: bool) {
+        self.peers.values_mut().for_each(|connection| connection.rescan_if_due(now));
+        let scanning = self.peers.values().filter(|peer| peer.window.line.is_scanning()).count();
+        let cells = CELLS_PER_STEP.checked_div(scanning).unwrap_or_default().max(1);
+        for connection in self.peers.values_mut() {
+            let Some(status) = connection.status() else { continue };
+            if connection.window.line.is_scanning() {
+                let wanted = |entry: &Entry| {
+                    (entry.is_own() || !light) && connection::wants(&status, now, entry)
+                };
+                connection.window.line.scan(pool, cells, wanted);
+            }
+        }
+    }
+
+    /// Hands out packets while windows have room.
+    pub(super) fn flush(&mut self, now: Timestamp, pool: &Pool) {
+        for (peer, connection) in &mut self.peers {
+            let Some(status) = connection.status() else { continue };
+            let wanted = |entry: &Entry| connection::wants(&status, now, entry);
+            while let Some(batch) = connection.window.next_batch(pool, wanted) {
+                let payload = packet::encode_messages(&batch.envelopes);
+                if status.acknowledges && self.acknowledges {
+                    let own = batch.own.iter().map(|(_, hash)| *hash).collect();
+                    connection.expect_answer(&payload, own);
+                }
+                connection.window.sent(now, payload.len(), batch.own);
+                let (peer, code) = (*peer, code::MESSAGES);
+                self.outputs.push_back(Output::Transmit { peer, code, payload });
+            }
+        }
+    }
+
+    /// The next moment at which something is due on a connection.
+    pub(super) fn deadline(&self) -> Option<Timestamp> {
+        self.peers.values().filter_map(Connection::deadline).min()
+    }
+
+    /// What is known about each peer.
+    pub(super) fn info(&self, now: Timestamp) -> impl Iterator<Item = PeerInfo> {
+        let acknowledges = self.acknowledges;
+        self.peers.iter().map(move |(peer, connection)| connection.info(*peer, now, acknowledges))
+    }
+
+    /// Moves all moments back, after the clock was set back by as much.
+    pub(super) fn shift_back(&mut self, by: Duration) {
+        self.peers.values_mut().for_each(|connection| connection.shift_back(by));
+    }
+
+    /// Forgets the budgets of networks that are gone, once they are full. If too many are gone that
+    /// are not, they are forgotten all the same.
+    fn forget_full_allowances(&mut self, now: Timestamp) {
+        let used: BTreeSet<Network> = self.peers.values().map(|peer| peer.network).collect();
+        let many = self.allowances.len() >= used.len().saturating_add(MOST_REMEMBERED);
+        self.allowances.retain(|network, allowance| {
+            used.contains(network) || !many && !allowance.is_full(now)
+        });
+    }
+}
+
+/// How many cells of the pool all scans of one step look at: some 0.3 ms of work.
+const CELLS_PER_STEP: usize = 16 * 1_024;
+/// How much longer than until its debt is paid a packet waits whose rest is judged then.
+const INSTALMENT: Duration = Duration::from_millis(50);
+/// Chosen: more networks than that do not come and go while a budget fills, some eight seconds.
+const MOST_REMEMBERED: usize = 1_024;
