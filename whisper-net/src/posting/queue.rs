@@ -170,7 +170,10 @@ impl PostQueue {
                     tracked.state.send_replace(DeliveryState::Expired);
                 }
             }
-            _ => (),
+            Event::Ready(_)
+            | Event::Admitted { .. }
+            | Event::Direct { .. }
+            | Event::Requested { .. } => (),
         }
     }
 
