@@ -219,7 +219,7 @@ fn c14_a_hash_that_runs_prints_nothing_of_what_it_has_absorbed() {
     let mut hash = Keccak::new();
     hash.update(&KEY);
     assert_prints(&hash, "Keccak(..)");
-    assert_prints(&Search::new(&KEY), "Search { prefix: Keccak(..) }");
+    assert_prints(&Search::new(&KEY), "Search(NonceSearch(..))");
 }
 
 #[test]
