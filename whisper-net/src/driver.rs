@@ -162,8 +162,9 @@ impl Driver {
         match event {
             TransportEvent::Connected { peer, facts } => {
                 let (direction, trusted) = (facts.direction, facts.trusted);
+                let network = facts.origin().map_or(Network::Alone(peer), Network::Shared);
                 self.effects.connected(peer, facts);
-                self.feed(Input::Connected { peer, direction, network: Network::Alone(peer) });
+                self.feed(Input::Connected { peer, direction, network });
                 self.tell_all(peer, &PeerEvent::Connected(peer));
                 if trusted {
                     // It has just connected.

@@ -23,6 +23,7 @@ use whisper_core::node;
 use whisper_core::node::Event;
 use whisper_core::node::Input;
 use whisper_core::node::Node;
+use whisper_core::peer::Network;
 use whisper_core::pool::Origin;
 use whisper_core::time::Timestamp;
 use whisper_net::Entropy;
@@ -163,7 +164,8 @@ impl State {
         for output in asked {
             match output {
                 node::Output::Event(Event::Admitted { envelope, from: Some(from) }) => {
-                    self.backlog.push(Arrival::admitted(envelope, Origin::Peer(from)));
+                    self.backlog
+                        .push(Arrival::admitted(envelope, Origin::Network(Network::Alone(from))));
                 }
                 node::Output::Event(Event::Direct { envelope, from }) => {
                     self.backlog.push(Arrival::direct(envelope, from));

@@ -178,7 +178,7 @@ mod tests {
 
     use super::*;
     use crate::envelope::Draft;
-    use crate::peer::PeerId;
+    use crate::peer::Network;
     use crate::time::Timestamp;
     use crate::topic::Topic;
 
@@ -187,7 +187,7 @@ mod tests {
     fn arrival(nonce: u64, length: usize, ttl: u64, from: u64) -> Arrival {
         let draft = Draft::new(NOW, Duration::from_secs(ttl), Topic::default(), vec![0; length]);
         let envelope = Arc::new(draft.unwrap().seal(nonce));
-        Arrival::admitted(envelope, Origin::Peer(PeerId::new(from)))
+        Arrival::admitted(envelope, Origin::Network(Network::Shared(from)))
     }
 
     fn nonces(arrivals: &[Arrival]) -> Vec<u64> {
@@ -247,11 +247,12 @@ mod tests {
         rated.sort_by_key(|arrival| arrival.envelope.rating());
         let (low, high) = rated.split_at(10);
         for arrival in low {
-            backlog.push(Arrival { origin: Origin::Peer(PeerId::new(2)), ..arrival.clone() });
+            backlog
+                .push(Arrival { origin: Origin::Network(Network::Shared(2)), ..arrival.clone() });
         }
         high.iter().for_each(|arrival| drop(backlog.push(arrival.clone())));
         let few = backlog.take(20);
-        let honest = few.iter().filter(|one| one.origin == Origin::Peer(PeerId::new(2)));
+        let honest = few.iter().filter(|one| one.origin == Origin::Network(Network::Shared(2)));
         assert_eq!(honest.count(), 10, "and it is read in turn");
     }
 }

@@ -8,6 +8,7 @@ use core::fmt;
 use crate::envelope::Envelope;
 use crate::identity::PublicKey;
 use crate::inbox::Delivery;
+use crate::peer::Network;
 use crate::peer::PeerId;
 use crate::pool::Entry;
 use crate::pool::Origin;
@@ -58,7 +59,13 @@ impl Arrival {
     /// An envelope that a trusted peer sent past the pool.
     pub fn direct(envelope: Arc<Envelope>, from: PeerId) -> Self {
         let rating = envelope.rating();
-        Self { envelope, origin: Origin::Peer(from), rating, direct: true, review: None }
+        Self {
+            envelope,
+            origin: Origin::Network(Network::Alone(from)),
+            rating,
+            direct: true,
+            review: None,
+        }
     }
 
     /// An envelope of a pool, for new filters.

@@ -17,7 +17,7 @@ use crate::envelope::Draft;
 use crate::envelope::Envelope;
 use crate::identity::Identity;
 use crate::identity::PublicKey;
-use crate::peer::PeerId;
+use crate::peer::Network;
 use crate::pool::Origin;
 use crate::session::InviteOptions;
 use crate::session::SessionEvent;
@@ -32,7 +32,7 @@ fn after(secs: u64) -> Timestamp {
 }
 
 fn arrival(envelope: &Envelope) -> Arrival {
-    Arrival::admitted(Arc::new(envelope.clone()), Origin::Peer(PeerId::new(1)))
+    Arrival::admitted(Arc::new(envelope.clone()), Origin::Network(Network::Shared(1)))
 }
 
 /// One who talks, and the host around.

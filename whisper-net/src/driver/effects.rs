@@ -10,6 +10,7 @@ use whisper_core::mailbox::Reviewer;
 use whisper_core::node;
 use whisper_core::node::Output;
 use whisper_core::node::Violation;
+use whisper_core::peer::Network;
 use whisper_core::peer::PeerId;
 use whisper_core::pool::Origin;
 use whisper_core::pool::Pool;
@@ -116,7 +117,7 @@ impl Effects {
             node::Event::Admitted { envelope, from } => {
                 self.totals.admitted += 1;
                 self.watchers.tell(&envelope, envelope.size());
-                let origin = from.map_or(Origin::Own, Origin::Peer);
+                let origin = from.map(Network::Alone).map_or(Origin::Own, Origin::Network);
                 self.arrivals.push(Arrival::admitted(envelope, origin));
             }
             node::Event::Direct { envelope, from } => {
