@@ -119,7 +119,7 @@ fn d5_who_sends_anything_before_the_status_is_cut() {
 }
 
 #[test]
-fn d5_a_second_status_is_ignored_and_the_twentieth_is_a_nuisance() {
+fn d5_a_second_status_is_ignored_and_the_twentieth_is_too_much() {
     let mut node = node_with(config(), &[ALICE]);
     for _ in 0..19 {
         assert_eq!(receive(&mut node, NOW, ALICE, code::STATUS, &status(9.0, false)), []);
