@@ -172,7 +172,7 @@ pub enum TransportEvent {
         /// The packet's body, decrypted and decompressed.
         payload: Vec<u8>,
     },
-    /// A node that is dialled cannot be reached. Each reason is told once until it changes.
+    /// A node that is dialled cannot be reached. Each reason is reported once until it changes.
     Unreachable {
         /// The node, as [`Transport::dial`] has named it.
         node: NodeName,

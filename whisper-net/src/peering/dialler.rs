@@ -33,8 +33,8 @@ struct Entry<A> {
     /// Endings in a row because the node's key was connected from elsewhere.
     clashes: u32,
     state: State,
-    /// What was told last of why there is no connection.
-    told: Option<DialFailure>,
+    /// The last reason that was reported.
+    reported: Option<DialFailure>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -56,11 +56,11 @@ pub struct Outcome {
     pub why: Option<DialFailure>,
 }
 
-/// What there is to tell after an attempt.
+/// What comes of the end of an attempt.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Verdict {
-    /// Why there is no connection, if that was not told before.
-    pub news: Option<DialFailure>,
+    /// Why there is no connection, if that was not reported before.
+    pub change: Option<DialFailure>,
     /// The time until the next attempt.
     pub retry_in: Duration,
 }
@@ -75,7 +75,7 @@ impl<A: Target> Dialler<A> {
     /// address of the same node. Whether an attempt at that one may be given up.
     pub fn add(&mut self, now: Instant, address: A) -> bool {
         let state = State::Waits { due: now, alone: now };
-        let new = Entry { address, failures: 0, clashes: 0, state, told: None };
+        let new = Entry { address, failures: 0, clashes: 0, state, reported: None };
         let Some(entry) = self.entry(&new.address.name()) else {
             self.entries.push(new);
             return false;
@@ -153,13 +153,13 @@ impl<A: Target> Dialler<A> {
         };
         entry.wait(now, wait, if_alone);
         if outcome.why.is_none() {
-            // A connection stood: whatever comes now is a change.
-            entry.told = None;
+            // A connection stood: any reason that comes now is a change.
+            entry.reported = None;
         }
         let why = outcome.why.filter(|why| *why != DialFailure::KeyInUse || entry.clashes > 1);
-        let news = why.filter(|why| entry.told != Some(*why));
-        entry.told = news.or(entry.told);
-        Some(Verdict { news, retry_in: if alone { if_alone } else { wait } })
+        let change = why.filter(|why| entry.reported != Some(*why));
+        entry.reported = change.or(entry.reported);
+        Some(Verdict { change, retry_in: if alone { if_alone } else { wait } })
     }
 
     fn entry(&mut self, name: &NodeName) -> Option<&mut Entry<A>> {
@@ -299,39 +299,39 @@ mod tests {
     }
 
     #[test]
-    fn each_reason_is_told_once_until_it_changes() {
+    fn each_reason_is_reported_once_until_it_changes() {
         let now = Instant::now();
         let mut dialler = Dialler::new(Timing::default());
         dialler.add(now, NEAR);
-        let mut news = |outcome| {
+        let mut change = |outcome| {
             dialler.hurry(now);
             dialler.next(now, true).unwrap();
-            dialler.ended(now, &NEAR.name(), outcome, (true, 0)).unwrap().news
+            dialler.ended(now, &NEAR.name(), outcome, (true, 0)).unwrap().change
         };
         let [refused, silent] = [DialFailure::Refused, DialFailure::Silent].map(failed);
-        assert_eq!(news(refused), Some(DialFailure::Refused));
-        assert_eq!(news(refused), None);
-        assert_eq!(news(silent), Some(DialFailure::Silent));
-        assert_eq!(news(refused), Some(DialFailure::Refused));
+        assert_eq!(change(refused), Some(DialFailure::Refused));
+        assert_eq!(change(refused), None);
+        assert_eq!(change(silent), Some(DialFailure::Silent));
+        assert_eq!(change(refused), Some(DialFailure::Refused));
         // A connection stood meanwhile: what comes after it is a change.
-        assert_eq!(news(Outcome { lived: LASTING, why: None }), None);
-        assert_eq!(news(refused), Some(DialFailure::Refused));
+        assert_eq!(change(Outcome { lived: LASTING, why: None }), None);
+        assert_eq!(change(refused), Some(DialFailure::Refused));
     }
 
     #[test]
-    fn a_key_that_is_in_use_elsewhere_is_told_the_second_time() {
+    fn a_key_that_is_in_use_elsewhere_is_reported_the_second_time() {
         let now = Instant::now();
         let mut dialler = Dialler::new(Timing::default());
         dialler.add(now, NEAR);
         let mut at = now;
-        let mut news = || {
+        let mut change = || {
             at = dialler.next_due(false).unwrap();
             dialler.next(at, false).unwrap();
             let outcome = Outcome { lived: LASTING, why: Some(DialFailure::KeyInUse) };
-            dialler.ended(at, &NEAR.name(), outcome, (false, 0)).unwrap().news
+            dialler.ended(at, &NEAR.name(), outcome, (false, 0)).unwrap().change
         };
-        assert_eq!(news(), None, "both ends may have dialled at once");
-        assert_eq!(news(), Some(DialFailure::KeyInUse));
+        assert_eq!(change(), None, "both ends may have dialled at once");
+        assert_eq!(change(), Some(DialFailure::KeyInUse));
     }
 
     #[test]

@@ -178,7 +178,7 @@ impl Manager {
         }
     }
 
-    /// Decides when a node is dialled again, and tells why it was not reached.
+    /// Decides when a node is dialled again, and reports why it was not reached.
     async fn ended(&mut self, now: Instant, node: &Enode, outcome: Outcome) {
         let (name, jitter) = (node.name(), self.shared.jitter());
         self.attempts.remove(&name);
@@ -189,7 +189,7 @@ impl Manager {
             return;
         }
         let verdict = self.dialler.ended(now, &name, outcome, (self.is_alone(), jitter));
-        if let Some(Verdict { news: Some(why), retry_in }) = verdict {
+        if let Some(Verdict { change: Some(why), retry_in }) = verdict {
             let address = node.to_string();
             let event = TransportEvent::Unreachable { node: name, address, why, retry_in };
             self.shared.reporter.happened(event).await;
@@ -205,7 +205,7 @@ impl Shared {
         self.context.initiate(socket, node.public_key()).await
     }
 
-    /// Runs a connection, if there is one, and tells what became of it.
+    /// Runs a connection, if there is one, and returns what became of it.
     async fn live(self, opened: Result<Open, OpeningError>, dialled: Option<&Enode>) -> Outcome {
         let open = match opened {
             Ok(open) => open,

@@ -84,7 +84,7 @@ pub struct RlpxTransport {
 }
 
 /// The task behind a transport. It begins when the transport is first asked for events: until then it
-/// may be told what it shares with others.
+/// may be given what it shares with others.
 enum Task {
     Waits(Box<Manager>),
     Runs(JoinHandle<()>),
@@ -96,7 +96,7 @@ impl RlpxTransport {
     /// transport is polled, by tasks of the tokio runtime that this happens in.
     ///
     /// # Errors
-    /// [`ListenError`] if nobody could reach the address.
+    /// [`ListenError`] if the address cannot be listened on.
     pub async fn bind(config: RlpxConfig) -> Result<Self, ListenError> {
         let listener = Listener::bind(&config).await?;
         let listens = listener.local_address();

@@ -86,11 +86,11 @@ impl Transport for Joined {
             match member.transport.poll_events(cx, events) {
                 Poll::Pending => {}
                 Poll::Ready(0) => member.ended = true,
-                Poll::Ready(told) => {
+                Poll::Ready(added) => {
                     self.turn = (turn + 1) % count;
                     let new = events.get_mut(before..).unwrap_or_default();
                     new.iter_mut().for_each(|event| self.learn(turn, event));
-                    return Poll::Ready(told);
+                    return Poll::Ready(added);
                 }
             }
         }
