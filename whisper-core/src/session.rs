@@ -10,7 +10,8 @@
 //! |---|---|
 //! | `contract`, `event`, `error` | what goes in and out |
 //! | `engine`, `outbound`, `inbound`, `upkeep` | [`Sessions`]: its state, what it sends, what it takes in, what time does to it |
-//! | `live`, `account`, `record` | one session; what they share; how both are stored |
+//! | `steps`, `record` | what a step changes, and how that is stored |
+//! | `live`, `book`, `account` | one session; all of them; what they share |
 //! | `channel`, `seed` | what a session encrypts with: the one place that tells modes apart; the mode of the paper |
 //! | `watch`, `hours`, `carrier` | the topics that are watched, and which are used when; what envelopes look like |
 //! | `steadiness` | whether the clock can be trusted with what cannot be undone |
@@ -23,6 +24,7 @@
 //! wiped; one that waits to be accepted is kept for 21 days.
 
 mod account;
+mod book;
 mod carrier;
 mod channel;
 mod contract;
@@ -36,6 +38,7 @@ mod outbound;
 mod record;
 mod seed;
 mod steadiness;
+mod steps;
 mod upkeep;
 mod watch;
 

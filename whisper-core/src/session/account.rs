@@ -2,6 +2,7 @@
 
 use alloc::collections::BTreeMap;
 use alloc::collections::BTreeSet;
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::contract::SessionId;
@@ -15,7 +16,7 @@ use crate::identity::PublicKey;
 use crate::time::Timestamp;
 
 /// What is not of one session.
-#[derive(Debug, Eq, PartialEq)]
+#[derive(Debug, PartialEq)]
 pub(super) struct Account {
     pub(super) settings: Settings,
     pub(super) contacts: BTreeSet<PublicKey>,
@@ -103,11 +104,13 @@ pub(super) fn contact(peer: &PublicKey, is_contact: bool) -> Record {
 }
 
 /// Invitations that came, and how long they could come again.
-#[derive(Debug, Default, Eq, PartialEq)]
+#[derive(Debug, Default)]
 pub(super) struct Seen {
     times: BTreeMap<SessionId, Times>,
     /// The same, the oldest first.
     oldest: BTreeSet<(Timestamp, SessionId)>,
+    /// When to look for those that cannot come again.
+    next_look: Timestamp,
 }
 
 /// When an invitation was made, and when its session ends.
@@ -150,9 +153,20 @@ impl Seen {
         self.oldest.first().copied().filter(|_| self.times.len() >= MAX_SEEN)
     }
 
-    /// Those that cannot come again.
-    pub(super) fn over(&self, now: Timestamp) -> impl Iterator<Item = SessionId> {
-        self.times.iter().filter(move |(_, times)| times.until <= now).map(|(id, _)| *id)
+    /// Those that cannot come again, at a look at the clock; once an hour, if the clock is steady.
+    pub(super) fn over(&mut self, now: Timestamp, is_steady: bool) -> Vec<SessionId> {
+        let next = now.saturating_add(HOUR);
+        if !is_steady || now < self.next_look && self.next_look <= next {
+            return Vec::new();
+        }
+        self.next_look = next;
+        self.times.iter().filter(|(_, times)| times.until <= now).map(|(id, _)| *id).collect()
+    }
+}
+
+impl PartialEq for Seen {
+    fn eq(&self, other: &Self) -> bool {
+        self.times == other.times
     }
 }
 
@@ -209,6 +223,7 @@ impl Bucket {
     }
 }
 
+const HOUR: Duration = Duration::from_secs(3_600);
 /// Invitations that are remembered: some 100 bytes each.
 const MAX_SEEN: usize = 65_536;
 /// An invitation that was made so long before these sessions began is taken: it may have been on its

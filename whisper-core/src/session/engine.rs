@@ -1,31 +1,24 @@
 //! The state of all sessions of one identity, and how it changes: in one place.
 
-use alloc::collections::BTreeMap;
-use alloc::collections::BTreeSet;
 use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt;
 
-use super::account;
 use super::account::Account;
-use super::account::Settings;
-use super::account::Times;
-use super::contract::Role;
-use super::contract::SessionId;
+use super::book::Book;
 use super::contract::SessionInfo;
 use super::contract::SessionOutput;
 use super::error::RestoreError;
-use super::event::Ended;
 use super::event::SessionEvent;
 use super::hours::epoch;
 use super::live::Session;
-use super::record::Batch;
 use super::record::BatchId;
 use super::record::Fields;
 use super::record::Kind;
-use super::record::Record;
 use super::steadiness::Steadiness;
+use super::steps::Change;
+use super::steps::Steps;
 use super::watch::Watch;
 use crate::identity::Identity;
 use crate::identity::PublicKey;
@@ -77,37 +70,27 @@ use crate::topic::Topic;
 pub struct Sessions {
     pub(super) identity: Arc<Identity>,
     pub(super) account: Account,
-    pub(super) live: BTreeMap<SessionId, Session>,
-    pending: BTreeMap<BatchId, Change>,
-    next_batch: u64,
+    pub(super) live: Book,
+    pub(super) steps: Steps,
     /// Whether a record of the settings was given out.
     settings_stored: bool,
     // What follows from the rest, or from looking at the clock.
     pub(super) watch: Watch,
     pub(super) clock: Steadiness,
-    /// Topics to look back for at the next tick.
-    pub(super) turned: Vec<Topic>,
-    /// When to forget invitations next.
-    pub(super) forget_at: Timestamp,
 }
 
 impl Sessions {
     /// No sessions yet. Invitations that were made more than ten minutes before `now` are refused:
     /// without a store nothing tells whether they came before.
     pub fn new(identity: Arc<Identity>, now: Timestamp) -> Self {
-        let mut watch = Watch::default();
-        watch.turn(epoch(now));
         Self {
             identity,
             account: Account::new(now),
-            live: BTreeMap::new(),
-            pending: BTreeMap::new(),
-            next_batch: 0,
+            live: Book::default(),
+            steps: Steps::default(),
             settings_stored: false,
-            watch,
+            watch: Watch::new(epoch(now)),
             clock: Steadiness::new(now),
-            turned: Vec::new(),
-            forget_at: now,
         }
     }
 
@@ -145,10 +128,10 @@ impl Sessions {
     /// Does what a step was to do, once its batch is stored. A batch that is not outstanding does
     /// nothing.
     pub fn stored(&mut self, now: Timestamp, batch: BatchId) -> Vec<SessionOutput> {
-        let Some(change) = self.pending.remove(&batch) else { return Vec::new() };
+        let Some(change) = self.steps.end(batch) else { return Vec::new() };
         let peer = change.peers.first().copied();
         let current = |sessions: &Self| {
-            let session = sessions.current(now, peer.as_ref()?)?;
+            let session = sessions.live.current(now, peer.as_ref()?)?;
             Some((session.facts.id, session.facts.peer))
         };
         let before = current(self);
@@ -166,7 +149,7 @@ impl Sessions {
     /// Gives up a step whose batch could not be stored: nothing of it was done. What was refused
     /// meanwhile is looked back for.
     pub fn not_stored(&mut self, batch: BatchId) -> Vec<SessionOutput> {
-        let refused = self.pending.remove(&batch).map(|change| change.refused);
+        let refused = self.steps.end(batch).map(|change| change.refused);
         look_back(refused.into_iter().flatten().collect()).into_iter().collect()
     }
 
@@ -188,13 +171,11 @@ impl Sessions {
     /// batch removes what was stored.
     pub fn burn(&mut self) -> Vec<SessionOutput> {
         let mut change = Change::default();
-        let outstanding = core::mem::take(&mut self.pending).into_values();
-        change.seen.extend(outstanding.flat_map(|step| step.seen));
+        change.seen.extend(self.steps.end_all().flat_map(|step| step.seen));
         change.gone.extend(self.live.keys());
         let step = self.step(change);
         self.live.clear();
         self.watch = Watch::default();
-        self.turned.clear();
         step
     }
 
@@ -215,14 +196,9 @@ impl Sessions {
 
     /// Puts a step off until its batch is stored.
     pub(super) fn step(&mut self, change: Change) -> Vec<SessionOutput> {
-        let id = BatchId(self.next_batch);
-        self.next_batch = self.next_batch.saturating_add(1);
-        let mut records = change.records();
-        if change.settings.is_none() && !self.settings_stored {
-            records.push(self.account.settings.record());
-        }
-        self.pending.insert(id, change);
-        vec![SessionOutput::Persist(Batch { id, records })]
+        let settings = (change.settings.is_none() && !self.settings_stored)
+            .then(|| self.account.settings.record());
+        vec![SessionOutput::Persist(self.steps.begin(change, settings))]
     }
 
     /// The only place where sessions change.
@@ -267,49 +243,9 @@ impl Sessions {
     fn put(&mut self, hour: u64, session: Session) -> (Option<Session>, Vec<Topic>) {
         let mut topics = Vec::new();
         for (number, lane) in session.channel.lanes() {
-            topics.extend(self.watch.update(hour, (session.facts.id, number), lane));
+            topics.extend(self.watch.put(hour, (session.facts.id, number), lane));
         }
         (self.live.insert(session.facts.id, session), topics)
-    }
-
-    /// The outstanding step that concerns this peer, if any: the next one would work on old state.
-    pub(super) fn outstanding(&mut self, peer: &PublicKey) -> Option<&mut Change> {
-        self.pending.values_mut().find(|change| change.peers.contains(peer))
-    }
-
-    /// Whether a step with this peer is outstanding.
-    pub(super) fn is_busy(&self, peer: &PublicKey) -> bool {
-        self.pending.values().any(|change| change.peers.contains(peer))
-    }
-
-    /// Whether a step that changes the settings is outstanding.
-    pub(super) fn are_settings_busy(&self) -> bool {
-        self.pending.values().any(|change| change.settings.is_some())
-    }
-
-    /// The session that messages to a peer go on, if the peer is known to read it.
-    pub(super) fn current(&self, now: Timestamp, peer: &PublicKey) -> Option<&Session> {
-        self.with(peer)
-            .filter(|session| session.is_usable() && session.over(now).is_none())
-            .max_by_key(|session| session.rank())
-    }
-
-    /// The session that messages to a peer go on: the current one, else our own newest. One that a
-    /// clock made which was ahead does not count: the peer has refused it.
-    pub(super) fn sendable(&self, now: Timestamp, peer: &PublicKey) -> Option<&Session> {
-        let latest = now.saturating_add(super::inbound::MAX_AHEAD);
-        self.current(now, peer).or_else(|| {
-            self.with(peer)
-                .filter(|session| session.facts.role == Role::Initiator)
-                .filter(|session| session.facts.created_at <= latest)
-                .filter(|session| session.over(now).is_none())
-                .max_by_key(|session| session.rank())
-        })
-    }
-
-    /// All sessions with a peer.
-    pub(super) fn with(&self, peer: &PublicKey) -> impl Iterator<Item = &Session> {
-        self.live.values().filter(move |session| session.facts.peer == *peer)
     }
 }
 
@@ -318,7 +254,7 @@ impl PartialEq for Sessions {
         self.public_key() == other.public_key()
             && self.account == other.account
             && self.live == other.live
-            && self.pending.values().eq(other.pending.values())
+            && self.steps == other.steps
     }
 }
 
@@ -328,58 +264,8 @@ impl fmt::Debug for Sessions {
             .field("identity", &self.identity)
             .field("account", &self.account)
             .field("live", &self.live)
-            .field("pending", &self.pending)
+            .field("steps", &self.steps)
             .finish_non_exhaustive()
-    }
-}
-
-/// What a step changes, and what it says when that is done.
-#[derive(Debug, Default, PartialEq)]
-pub(super) struct Change {
-    /// Nobody else's step may work on the sessions of these peers meanwhile.
-    pub(super) peers: Vec<PublicKey>,
-    pub(super) put: Vec<Session>,
-    pub(super) gone: Vec<SessionId>,
-    pub(super) settings: Option<Settings>,
-    pub(super) seen: Vec<(SessionId, Times)>,
-    pub(super) forgotten: Vec<SessionId>,
-    pub(super) contact: Option<(PublicKey, bool)>,
-    pub(super) outputs: Vec<SessionOutput>,
-    /// Topics of envelopes that were refused because this step is outstanding.
-    pub(super) refused: BTreeSet<Topic>,
-}
-
-impl Change {
-    pub(super) fn new(peer: PublicKey) -> Self {
-        Self { peers: vec![peer], ..Self::default() }
-    }
-
-    pub(super) fn report(&mut self, event: SessionEvent) {
-        self.outputs.push(SessionOutput::Event(event));
-    }
-
-    /// Takes a session away. The end of one that was never shown is not reported.
-    pub(super) fn end(&mut self, session: &Session, why: Ended) {
-        self.put.retain(|put| put.facts.id != session.facts.id);
-        self.gone.push(session.facts.id);
-        if !self.peers.contains(&session.facts.peer) {
-            self.peers.push(session.facts.peer);
-        }
-        if session.state.visible {
-            self.report(session.ended(why));
-        }
-    }
-
-    /// What is to be stored for it.
-    fn records(&self) -> Vec<Record> {
-        let gone = self.gone.iter().map(|id| Record::removed(Kind::Session, id.as_bytes()));
-        let put = self.put.iter().map(Session::record);
-        let forgotten = self.forgotten.iter();
-        let forgotten = forgotten.map(|id| Record::removed(Kind::Seen, id.as_bytes()));
-        let seen = self.seen.iter().map(|(id, times)| times.record(id));
-        let contact = self.contact.iter().map(|(peer, is)| account::contact(peer, *is));
-        let settings = self.settings.iter().map(Settings::record);
-        gone.chain(put).chain(forgotten).chain(seen).chain(contact).chain(settings).collect()
     }
 }
 

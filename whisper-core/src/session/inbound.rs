@@ -1,12 +1,12 @@
 //! What comes in: invitations, messages, and the user's answer to strangers.
 
 use alloc::vec::Vec;
-use core::cmp::Reverse;
 use core::time::Duration;
 
 use rand_core::CryptoRng;
 
 use super::account::Times;
+use super::book::Full;
 use super::carrier;
 use super::channel::Channel;
 use super::channel::Content;
@@ -14,20 +14,20 @@ use super::channel::Opened;
 use super::contract::Role;
 use super::contract::SessionId;
 use super::contract::SessionOutput;
-use super::engine::Change;
 use super::engine::MAX_SESSIONS;
 use super::engine::Sessions;
 use super::error::InvitationError;
 use super::error::OpenError;
 use super::error::SessionError;
-use super::event::Ended;
 use super::event::SessionEvent;
+use super::hours::epoch;
 use super::live::Facts;
 use super::live::Session;
 use super::live::Words;
 use super::seed;
 use super::seed::Invitation;
 use super::seed::is_invitation;
+use super::steps::Change;
 use crate::envelope::Envelope;
 use crate::identity::PublicKey;
 use crate::message::Message;
@@ -81,9 +81,11 @@ impl Sessions {
             }
         }
         if session.is_pending() {
-            self.give_way(&session, &mut change).map_err(|Full| InvitationError::TooMany)?;
+            self.live
+                .give_way(&session, &self.steps, &mut change)
+                .map_err(|Full| InvitationError::TooMany)?;
         }
-        self.evict(session, &mut change);
+        self.live.evict(session, &mut change);
         Ok(self.step(change))
     }
 
@@ -123,11 +125,11 @@ impl Sessions {
         if !carrier::is_class_length(envelope.data().len()) {
             return Err(OpenError::NotOurs);
         }
-        self.turn(now);
+        self.watch.turn(epoch(now), &self.live);
         let (id, opened) = self.find(now, envelope)?;
         let before = self.live.get(&id).ok_or(OpenError::NotOurs)?;
         let peer = before.facts.peer;
-        if let Some(step) = self.outstanding(&peer) {
+        if let Some(step) = self.steps.with(&peer) {
             step.refused.insert(envelope.topic());
             return Err(OpenError::Busy);
         }
@@ -151,8 +153,9 @@ impl Sessions {
         peer: &PublicKey,
         rng: &mut impl CryptoRng,
     ) -> Result<Vec<SessionOutput>, SessionError> {
-        self.check_invited(peer)?;
-        let change = self.admit(now, *peer, rng);
+        self.steps.check_free(peer)?;
+        self.live.check_invited(peer)?;
+        let change = self.live.admit(now, *peer, rng);
         Ok(self.step(change))
     }
 
@@ -161,9 +164,10 @@ impl Sessions {
     /// # Errors
     /// [`SessionError::NotInvited`] if there is nothing to refuse.
     pub fn refuse(&mut self, peer: &PublicKey) -> Result<Vec<SessionOutput>, SessionError> {
-        self.check_invited(peer)?;
+        self.steps.check_free(peer)?;
+        self.live.check_invited(peer)?;
         let mut change = Change::new(*peer);
-        let pending = self.with(peer).filter(|session| session.is_pending());
+        let pending = self.live.with(peer).filter(|session| session.is_pending());
         change.gone.extend(pending.map(|session| session.facts.id));
         Ok(self.step(change))
     }
@@ -178,8 +182,8 @@ impl Sessions {
         peer: PublicKey,
         rng: &mut impl CryptoRng,
     ) -> Result<Vec<SessionOutput>, SessionError> {
-        self.check_free(&peer)?;
-        let change = self.admit(now, peer, rng);
+        self.steps.check_free(&peer)?;
+        let change = self.live.admit(now, peer, rng);
         Ok(self.step(change))
     }
 
@@ -188,38 +192,9 @@ impl Sessions {
     /// # Errors
     /// [`SessionError::Busy`] if an earlier step is not stored yet.
     pub fn remove_contact(&mut self, peer: &PublicKey) -> Result<Vec<SessionOutput>, SessionError> {
-        self.check_free(peer)?;
+        self.steps.check_free(peer)?;
         let change = Change { contact: Some((*peer, false)), ..Change::new(*peer) };
         Ok(self.step(change))
-    }
-
-    /// Accepts all that waits of a peer.
-    pub(super) fn admit(
-        &self,
-        now: Timestamp,
-        peer: PublicKey,
-        rng: &mut impl CryptoRng,
-    ) -> Change {
-        let mut change = Change { contact: Some((peer, true)), ..Change::new(peer) };
-        for session in self.with(&peer).filter(|session| session.is_pending()) {
-            let mut session = session.clone();
-            session.state.accepted = true;
-            session.start_ack(now, rng);
-            if session.state.visible {
-                change.report(session.established());
-            }
-            let withheld = core::mem::take(&mut session.state.withheld);
-            withheld.into_iter().for_each(|words| change.report(session.message(words)));
-            change.put.push(session);
-        }
-        change
-    }
-
-    fn check_invited(&self, peer: &PublicKey) -> Result<(), SessionError> {
-        self.check_free(peer)?;
-        let invited = |session: &Session| session.is_pending() && session.state.visible;
-        let invited = self.with(peer).any(invited);
-        if invited { Ok(()) } else { Err(SessionError::NotInvited) }
     }
 
     /// The rules for an invitation beyond its format, and what taking it up changes of the account.
@@ -234,7 +209,7 @@ impl Sessions {
         if self.account.seen.contains(&id) || self.live.contains_key(&id) {
             return Err(InvitationError::Replayed);
         }
-        if self.is_busy(&peer) || self.are_settings_busy() {
+        if self.steps.is_busy(&peer) || self.steps.are_settings_busy() {
             return Err(InvitationError::Busy);
         }
         if self.live.len() >= MAX_SESSIONS {
@@ -301,11 +276,13 @@ impl Sessions {
                     true => change.report(session.message(words)),
                     false => {
                         session.state.withheld.push(words);
-                        self.give_way(&session, &mut change).map_err(|Full| OpenError::Withheld)?;
+                        self.live
+                            .give_way(&session, &self.steps, &mut change)
+                            .map_err(|Full| OpenError::Withheld)?;
                     }
                 }
             }
-            Some(Content::Close) => return Ok(self.closed(sent_at, session, change)),
+            Some(Content::Close) => return Ok(self.live.closed(sent_at, session, change)),
             Some(Content::Cover) => (),
             // Of a session that is not accepted nothing but the invitation and its end is reported.
             Some(Content::Ack(_)) | None if session.is_pending() => (),
@@ -315,79 +292,11 @@ impl Sessions {
             }
             None => change.report(SessionEvent::Malformed { session: id, peer }),
         }
-        self.evict(session, &mut change);
+        self.live.evict(session, &mut change);
         Ok(change)
-    }
-
-    /// Ends what the peer has closed: all that was made before it said so.
-    fn closed(&self, sent_at: Timestamp, session: Session, mut change: Change) -> Change {
-        let ends = |session: &Session| session.facts.created_at <= sent_at;
-        let id = session.facts.id;
-        let others = self.with(&session.facts.peer).filter(|other| other.facts.id != id);
-        for other in others.filter(|other| ends(other)) {
-            change.end(other, Ended::ClosedByPeer);
-        }
-        match ends(&session) {
-            true => change.end(&session, Ended::ClosedByPeer),
-            false => change.put.push(session),
-        }
-        change
-    }
-
-    /// Makes room among the sessions that wait for the user: those of less work give way, of equal
-    /// ones the oldest.
-    fn give_way(&self, session: &Session, change: &mut Change) -> Result<(), Full> {
-        if session.withheld_bytes() > MAX_WITHHELD {
-            return Err(Full);
-        }
-        let id = session.facts.id;
-        let pending = self.live.values().filter(|other| other.is_pending() && other.facts.id != id);
-        let mut pending: Vec<_> = pending.collect();
-        pending.sort_unstable_by_key(|other| Reverse(other.worth()));
-        let mut count = pending.len().saturating_add(1);
-        let bytes = pending.iter().map(|other| other.withheld_bytes());
-        let mut bytes = bytes.fold(session.withheld_bytes(), usize::saturating_add);
-        while count > MAX_PENDING || bytes > MAX_PENDING_BYTES {
-            let least = pending.pop().filter(|other| other.worth() < session.worth());
-            let least = least.filter(|other| !self.is_busy(&other.facts.peer)).ok_or(Full)?;
-            change.end(least, Ended::Evicted);
-            count = count.saturating_sub(1);
-            bytes = bytes.saturating_sub(least.withheld_bytes());
-        }
-        Ok(())
-    }
-
-    /// Puts a session in. Of those that the peer began, the oldest goes when they are too many;
-    /// one that is visible never for one that is not.
-    fn evict(&self, session: Session, change: &mut Change) {
-        let id = session.facts.id;
-        let visible = session.state.visible;
-        let responder = session.facts.role == Role::Responder;
-        let peer = session.facts.peer;
-        let mut all: Vec<_> = self.with(&peer).filter(|other| other.facts.id != id).collect();
-        all.push(&session);
-        all.retain(|other| other.facts.role == Role::Responder && other.state.visible == visible);
-        let crowded = responder && all.len() > MAX_ACCEPTED;
-        let oldest = all.into_iter().filter(|_| crowded).min_by_key(|session| session.rank());
-        if let Some(oldest) = oldest {
-            change.end(oldest, Ended::Evicted);
-        }
-        if !change.gone.contains(&id) {
-            change.put.push(session);
-        }
     }
 }
 
-/// There is no room.
-struct Full;
-
-/// Sessions with one peer that it began; as many that are still invisible.
-const MAX_ACCEPTED: usize = 8;
-/// Sessions that wait for the user, and what is kept of their texts; spec/session.md, 3.11.
-const MAX_PENDING: usize = 256;
-const MAX_PENDING_BYTES: usize = 4 << 20;
-/// What is kept from the user per session: one message of the largest class, and what it costs.
-const MAX_WITHHELD: usize = 65 << 10;
 /// How far ahead of ours the clock of an inviter may be.
 pub(super) const MAX_AHEAD: Duration = Duration::from_secs(600);
 /// How far a message's own time may be off.

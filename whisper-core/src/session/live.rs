@@ -26,6 +26,7 @@ use super::record::Kind;
 use super::record::Record;
 use super::record::Value;
 use super::record::Writer;
+use super::steadiness::Steadiness;
 use crate::identity::PublicKey;
 use crate::pow::Rating;
 use crate::time::Timestamp;
@@ -187,9 +188,16 @@ impl Session {
         }
     }
 
-    /// When it ends, if nothing happens before.
-    pub(super) fn end(&self) -> Timestamp {
-        self.facts.ends_at.min(self.idle_at())
+    /// When something is due on it, as far as the last look at the clock shows.
+    pub(super) fn deadline(&self, clock: &Steadiness) -> Timestamp {
+        let end = self.facts.ends_at.min(self.idle_at()).max(clock.steady_at());
+        let ack_at = self.state.ack_at.filter(|_| self.over(clock.last()).is_none());
+        ack_at.map_or(end, |at| at.min(end))
+    }
+
+    /// Whether it ends now, or is to acknowledge something.
+    pub(super) fn is_due(&self, now: Timestamp, is_steady: bool) -> bool {
+        is_steady && self.over(now).is_some() || self.is_ack_due(now)
     }
 
     /// Whether an acknowledgement is due. One that lies too far ahead was set by another clock.

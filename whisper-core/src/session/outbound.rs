@@ -11,7 +11,6 @@ use super::contract::Outgoing;
 use super::contract::Role;
 use super::contract::SessionOutput;
 use super::contract::SessionTtl;
-use super::engine::Change;
 use super::engine::MAX_SESSIONS;
 use super::engine::Sessions;
 use super::error::SessionError;
@@ -22,6 +21,7 @@ use super::live::jitter;
 use super::seed;
 use super::seed::Invitation;
 use super::seed::InviteOptions;
+use super::steps::Change;
 use crate::identity::PublicKey;
 use crate::message;
 use crate::message::Padding;
@@ -49,7 +49,7 @@ impl Sessions {
         if peer == self.public_key() {
             return Err(SessionError::OwnKey);
         }
-        self.check_free(&peer)?;
+        self.steps.check_free(&peer)?;
         if self.live.len() >= MAX_SESSIONS {
             return Err(SessionError::TooMany { max: MAX_SESSIONS });
         }
@@ -66,7 +66,7 @@ impl Sessions {
             rating: Rating::ZERO,
         };
         let mut session = Session::new(facts, Channel::Seed(channel), true);
-        let mut change = self.admit(now, peer, rng);
+        let mut change = self.live.admit(now, peer, rng);
         let invitation = self.carry(&invitation, peer, rng)?;
         change.outputs.push(SessionOutput::Transmit(invitation));
         if options.bind {
@@ -74,7 +74,7 @@ impl Sessions {
             let first = first.map_or(Content::Cover, |text| Content::App(text.into()));
             self.say(now, &mut session, &first, &mut change, rng)?;
         }
-        self.make_room(now, &peer, &mut change);
+        self.live.make_room(now, &peer, &mut change);
         change.put.push(session);
         Ok(self.step(change))
     }
@@ -91,8 +91,8 @@ impl Sessions {
         data: &[u8],
         rng: &mut impl CryptoRng,
     ) -> Result<Vec<SessionOutput>, SessionError> {
-        self.check_free(peer)?;
-        let mut session = self.sendable(now, peer).ok_or(SessionError::NoSession)?.clone();
+        self.steps.check_free(peer)?;
+        let mut session = self.live.sendable(now, peer).ok_or(SessionError::NoSession)?.clone();
         let mut change = Change::new(*peer);
         self.say(now, &mut session, &Content::App(data.into()), &mut change, rng)?;
         change.put.push(session);
@@ -115,7 +115,7 @@ impl Sessions {
         if outgoing.seal_again_at.is_none_or(|at| now < at) {
             return Ok(vec![SessionOutput::Transmit(outgoing)]);
         }
-        self.check_free(&outgoing.peer)?;
+        self.steps.check_free(&outgoing.peer)?;
         let mut session = self.live.get(&outgoing.session).ok_or(SessionError::NoSession)?.clone();
         let sealed = session.channel.seal_again(now, &outgoing.data, rng)?;
         let mut change = Change::new(outgoing.peer);
@@ -137,18 +137,18 @@ impl Sessions {
         peer: &PublicKey,
         rng: &mut impl CryptoRng,
     ) -> Result<Vec<SessionOutput>, SessionError> {
-        self.check_free(peer)?;
-        if self.with(peer).next().is_none() {
+        self.steps.check_free(peer)?;
+        if self.live.with(peer).next().is_none() {
             return Err(SessionError::NoSession);
         }
         let mut change = Change::new(*peer);
-        if let Some(mut session) = self.sendable(now, peer).cloned() {
+        if let Some(mut session) = self.live.sendable(now, peer).cloned() {
             for _ in 0..2 {
                 // The session ends in any case.
                 _ = self.say(now, &mut session, &Content::Close, &mut change, rng);
             }
         }
-        for session in self.with(peer) {
+        for session in self.live.with(peer) {
             change.end(session, Ended::Closed);
         }
         Ok(self.step(change))
@@ -160,17 +160,12 @@ impl Sessions {
     /// # Errors
     /// [`SessionError::Busy`] if an earlier step is not stored yet.
     pub fn set_ttl(&mut self, ttl: SessionTtl) -> Result<Vec<SessionOutput>, SessionError> {
-        if self.are_settings_busy() {
+        if self.steps.are_settings_busy() {
             return Err(SessionError::Busy);
         }
         let mut settings = self.account.settings;
         settings.ttl = ttl;
         Ok(self.step(Change { settings: Some(settings), ..Change::default() }))
-    }
-
-    /// Refuses to work on what another step is about to replace.
-    pub(super) fn check_free(&self, peer: &PublicKey) -> Result<(), SessionError> {
-        if self.is_busy(peer) { Err(SessionError::Busy) } else { Ok(()) }
     }
 
     /// Seals something on a session, as a part of a step.
@@ -210,19 +205,4 @@ impl Sessions {
             seal_again_at: None,
         })
     }
-
-    /// Lets the oldest of our own sessions with a peer go, if there are as many as may be.
-    fn make_room(&self, now: Timestamp, peer: &PublicKey, change: &mut Change) {
-        let current = self.current(now, peer).map(|session| session.facts.id);
-        let own = || self.with(peer).filter(|session| session.facts.role == Role::Initiator);
-        if own().count() >= MAX_INITIATED {
-            let spare = own().filter(|session| Some(session.facts.id) != current);
-            if let Some(oldest) = spare.min_by_key(|session| session.rank()) {
-                change.end(oldest, Ended::Evicted);
-            }
-        }
-    }
 }
-
-/// Sessions with one peer that we began.
-const MAX_INITIATED: usize = 32;

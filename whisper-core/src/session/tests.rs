@@ -339,7 +339,7 @@ fn when_both_invite_at_once_both_settle_on_the_newer_session() {
         let envelope = bob.say(after(2), alice.key(), "2");
         assert_eq!(texts(&alice.hear(after(2), &envelope)), ["2"]);
         let current = |party: &Party, peer| {
-            party.sessions.current(after(2), &peer).map(|session| session.facts)
+            party.sessions.live.current(after(2), &peer).map(|session| session.facts)
         };
         let [ours, theirs] = [current(&alice, bob.key()), current(&bob, alice.key())];
         assert_eq!(ours.unwrap().id, theirs.unwrap().id);

@@ -8,12 +8,12 @@ use rand_core::CryptoRng;
 
 use super::channel::Content;
 use super::contract::SessionOutput;
-use super::engine::Change;
 use super::engine::Sessions;
 use super::error::SessionError;
 use super::hours::epoch;
 use super::hours::start_of;
 use super::live::Session;
+use super::steps::Change;
 use crate::identity::PublicKey;
 use crate::time::Timestamp;
 use crate::topic::Topic;
@@ -22,10 +22,10 @@ impl Sessions {
     /// When to call [`Sessions::tick`], if nothing else comes first. Call it also when the clock was
     /// set.
     pub fn poll_timeout(&self) -> Option<Timestamp> {
-        let due = self.live.values().filter(|session| !self.is_busy(&session.facts.peer));
-        let due = due.map(|session| self.deadline(session)).min();
+        let due = self.live.values().filter(|session| !self.steps.is_busy(&session.facts.peer));
+        let due = due.map(|session| session.deadline(&self.clock)).min();
         let turn = self.watch.hour().map(|hour| start_of(hour.saturating_add(1)));
-        let turned = (!self.turned.is_empty()).then(Timestamp::default);
+        let turned = self.watch.has_new().then(Timestamp::default);
         due.into_iter().chain(turn).chain(turned).min()
     }
 
@@ -36,20 +36,22 @@ impl Sessions {
     /// that is a day ahead for a moment ends nothing.
     pub fn tick(&mut self, now: Timestamp, rng: &mut impl CryptoRng) -> Vec<SessionOutput> {
         self.clock.look(now);
-        let due = self.live.values().filter(|session| self.is_due(now, session));
+        let due = self.live.values().filter(|session| session.is_due(now, self.clock.is_steady()));
         let peers: BTreeSet<_> = due.map(|session| session.facts.peer).collect();
         let mut outputs = Vec::new();
         for peer in peers {
-            if !self.is_busy(&peer) {
+            if !self.steps.is_busy(&peer) {
                 let change = self.due(now, &peer, rng);
                 outputs.extend(self.step(change));
             }
         }
+        let forgotten = self.account.seen.over(now, self.clock.is_steady());
+        if !forgotten.is_empty() {
+            outputs.extend(self.step(Change { forgotten, ..Change::default() }));
+        }
         self.watch.end_late();
-        outputs.extend(self.forget(now));
-        self.watch.turn(epoch(now));
-        self.update(now);
-        let topics = core::mem::take(&mut self.turned);
+        self.watch.update(epoch(now), &self.live);
+        let topics = self.watch.take_new();
         if !topics.is_empty() {
             outputs.push(SessionOutput::LookBack(topics));
         }
@@ -63,46 +65,17 @@ impl Sessions {
         if !self.watch.look_late(now, hour) {
             return Vec::new();
         }
-        let before = core::mem::take(&mut self.turned);
-        self.update(now);
-        core::mem::replace(&mut self.turned, before)
-    }
-
-    /// Turns to the hour of `now`. The topics that are new wait for the next tick.
-    pub(super) fn turn(&mut self, now: Timestamp) {
-        if self.watch.turn(epoch(now)) {
-            self.update(now);
-        }
-    }
-
-    /// Watches, for every session that it is time for, what the hour asks for.
-    fn update(&mut self, now: Timestamp) {
-        let hour = epoch(now);
-        for (id, session) in &self.live {
-            for (number, lane) in session.channel.lanes() {
-                if self.watch.is_outdated(hour, &(*id, number)) {
-                    self.turned.extend(self.watch.update(hour, (*id, number), lane));
-                }
-            }
-        }
-    }
-
-    /// When something is due on a session, as far as the last tick knows.
-    fn deadline(&self, session: &Session) -> Timestamp {
-        let end = session.end().max(self.clock.steady_at());
-        let ack_at = session.state.ack_at.filter(|_| session.over(self.clock.last()).is_none());
-        ack_at.map_or(end, |at| at.min(end))
-    }
-
-    fn is_due(&self, now: Timestamp, session: &Session) -> bool {
-        let ends = self.clock.is_steady() && session.over(now).is_some();
-        ends || session.is_ack_due(now)
+        let before = self.watch.take_new();
+        self.watch.update(epoch(now), &self.live);
+        let new = self.watch.take_new();
+        self.watch.keep_new(before);
+        new
     }
 
     /// What is due with one peer.
     fn due(&self, now: Timestamp, peer: &PublicKey, rng: &mut impl CryptoRng) -> Change {
         let mut change = Change::new(*peer);
-        for session in self.with(peer) {
+        for session in self.live.with(peer) {
             match session.over(now).filter(|_| self.clock.is_steady()) {
                 Some(why) => change.end(session, why),
                 None if session.is_ack_due(now) => {
@@ -135,23 +108,7 @@ impl Sessions {
             session.state.owed = owed;
         }
     }
-
-    /// Forgets the invitations that cannot come again, once an hour.
-    fn forget(&mut self, now: Timestamp) -> Vec<SessionOutput> {
-        let next = now.saturating_add(HOUR);
-        let waits = now < self.forget_at && self.forget_at <= next;
-        if waits || !self.clock.is_steady() {
-            return Vec::new();
-        }
-        self.forget_at = next;
-        let forgotten: Vec<_> = self.account.seen.over(now).collect();
-        if forgotten.is_empty() {
-            return Vec::new();
-        }
-        self.step(Change { forgotten, ..Change::default() })
-    }
 }
 
-const HOUR: Duration = Duration::from_secs(3_600);
 /// When to try again what could not be sent.
 const PAUSE: Duration = Duration::from_secs(60);

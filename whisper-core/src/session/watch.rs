@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use core::iter;
 use core::time::Duration;
 
+use super::book::Book;
 use super::contract::SessionId;
 use super::hours::PER_HOUR;
 use super::hours::STRIDE;
@@ -61,6 +62,8 @@ pub(super) struct Watch {
     hour: Option<u64>,
     late: Option<u64>,
     looked: BTreeMap<u64, Timestamp>,
+    /// Topics that came with an hour and are not given out yet.
+    new: Vec<Topic>,
 }
 
 /// A lane and a place in it, small: there are 541 of them for an idle lane.
@@ -79,6 +82,11 @@ impl Spot {
 }
 
 impl Watch {
+    /// Nothing is watched in hour `now`.
+    pub(super) fn new(now: u64) -> Self {
+        Self { hour: Some(now), ..Self::default() }
+    }
+
     /// What may come under a topic.
     pub(super) fn candidates(&self, topic: Topic) -> impl Iterator<Item = (LaneName, Place)> {
         let entries = self.topics.range((topic, Spot::new(0, (0, 0)))..);
@@ -89,7 +97,7 @@ impl Watch {
     }
 
     /// Watches for a lane as it stands in hour `now`, and gives the topics that are new.
-    pub(super) fn update(&mut self, now: u64, name: LaneName, lane: &dyn Lane) -> Vec<Topic> {
+    pub(super) fn put(&mut self, now: u64, name: LaneName, lane: &dyn Lane) -> Vec<Topic> {
         let held = self.spans.remove(&name);
         let number = held.as_ref().map_or_else(|| self.number(name), |held| held.lane);
         let wanted = Span {
@@ -143,9 +151,39 @@ impl Watch {
         self.late = None;
     }
 
-    /// Turns to the hour of `now`; whether it was another one before.
-    pub(super) fn turn(&mut self, now: u64) -> bool {
-        self.hour.replace(now) != Some(now)
+    /// Turns to hour `now`, if it is another one. The topics that are new are kept.
+    pub(super) fn turn(&mut self, now: u64, sessions: &Book) {
+        if self.hour != Some(now) {
+            self.update(now, sessions);
+        }
+    }
+
+    /// Watches, for every session, what the hour asks for.
+    pub(super) fn update(&mut self, now: u64, sessions: &Book) {
+        self.hour = Some(now);
+        for (id, session) in sessions.iter() {
+            for (number, lane) in session.channel.lanes() {
+                if self.is_outdated(now, &(*id, number)) {
+                    let new = self.put(now, (*id, number), lane);
+                    self.new.extend(new);
+                }
+            }
+        }
+    }
+
+    /// Whether there are topics to look back for.
+    pub(super) const fn has_new(&self) -> bool {
+        !self.new.is_empty()
+    }
+
+    /// The topics to look back for that came with an hour.
+    pub(super) fn take_new(&mut self) -> Vec<Topic> {
+        core::mem::take(&mut self.new)
+    }
+
+    /// Keeps topics to look back for.
+    pub(super) fn keep_new(&mut self, topics: Vec<Topic>) {
+        self.new.extend(topics);
     }
 
     /// The hour as of which topics are watched, if any change with the hour.
@@ -154,7 +192,7 @@ impl Watch {
     }
 
     /// Whether a lane is watched for as of another hour.
-    pub(super) fn is_outdated(&self, now: u64, name: &LaneName) -> bool {
+    fn is_outdated(&self, now: u64, name: &LaneName) -> bool {
         let hours = self.spans.get(name).and_then(|span| span.hours);
         hours.is_some_and(|hours| hours != (now, self.late))
     }

@@ -86,10 +86,12 @@ fn an_invitation_is_remembered_as_long_as_it_could_come_again() {
     let [invitation, _] = alice.invite(NOW, bob.key(), "hello");
     bob.hear(NOW, &invitation);
     bob.tick(after(30 * DAY - 1));
-    assert_eq!(bob.sessions.account.seen.over(after(30 * DAY)).count(), 1);
-    bob.sessions.forget_at = NOW;
-    bob.tick(after(30 * DAY));
-    assert_eq!(bob.sessions.account.seen.over(after(30 * DAY)).count(), 0);
+    let again = bob.take_invitation(after(30 * DAY - 1), &invitation);
+    assert_eq!(again, Err(InvitationError::Replayed));
+    let seen = |bob: &Party| bob.store.values().filter(|state| state[1] == 5).count();
+    assert_eq!(seen(&bob), 1);
+    bob.tick(after(30 * DAY + 3_600));
+    assert_eq!(seen(&bob), 0);
     let again = bob.take_invitation(after(30 * DAY), &invitation);
     assert_eq!(again, Err(InvitationError::OutOfTime));
 }

@@ -309,11 +309,11 @@ fn what_was_not_stored_was_not_done() {
     let before = alice.sessions.live.clone();
     let step = alice.sessions.send(NOW, &bob.key(), b"lost", &mut alice.rng).unwrap();
     let [SessionOutput::Persist(record)] = &step[..] else { panic!("{step:?}") };
-    assert_eq!(alice.sessions.live, before);
+    assert_eq!(*alice.sessions.live, before);
     let next = alice.sessions.send(NOW, &bob.key(), b"too soon", &mut alice.rng);
     assert_eq!(next, Err(SessionError::Busy));
     alice.sessions.not_stored(record.id());
-    assert_eq!(alice.sessions.live, before);
+    assert_eq!(*alice.sessions.live, before);
     assert_eq!(alice.sessions.stored(NOW, record.id()), []);
     assert!(alice.sessions.send(NOW, &bob.key(), b"now", &mut alice.rng).is_ok());
 }

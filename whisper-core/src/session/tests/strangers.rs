@@ -157,7 +157,7 @@ fn what_a_stranger_says_is_withheld_up_to_64_kib_and_the_rest_is_looked_back_for
     assert_eq!(bob.open(NOW, &first), Ok(vec![]));
     let before = bob.sessions.live.clone();
     assert_eq!(bob.open(NOW, &second), Err(OpenError::Withheld));
-    assert_eq!(bob.sessions.live, before);
+    assert_eq!(*bob.sessions.live, before);
     let step = bob.sessions.accept(NOW, &alice.key(), &mut bob.rng).unwrap();
     let outputs = bob.sessions.stored_at_once(NOW, step);
     let Some(SessionOutput::LookBack(topics)) = outputs.last() else { panic!("{outputs:?}") };
