@@ -4,11 +4,11 @@
 //! randomness, on tokio.
 //!
 //! ```text
-//!   application ── Handle ──┬── post, subscribe, converse, watch
+//!   application ── Handle ──┬── converse ── post ── subscribe ── events
 //!                           │
 //!      Transport ⇄ driver ⇄ whisper_core::node      one loop: relays, holds no key
-//!                   │   │
-//!                miner  worker                      beside it: searches nonces; holds the keys
+//!                   │  │  │
+//!             miners  worker  handlers              beside it: nonces; keys and sessions; the ledger
 //! ```
 //!
 //! # Which type to start with
@@ -16,14 +16,14 @@
 //! | you want to | take |
 //! |---|---|
 //! | run a node | [`start`] with a [`Config`] over [`rlpx::RlpxTransport`], which gives a [`Handle`] |
-//! | talk to somebody | [`Handle::converse`], which gives [`Conversations`] and their events |
+//! | talk to somebody | [`Handle::converse`], which gives [`Conversations`] and a stream of [`SessionEvent`]s |
 //! | send a message of your own making | [`Handle::post`] with a [`Post`], and watch the [`Delivery`] |
 //! | read messages | [`Handle::subscribe`] with a filter, which gives a [`Subscription`] |
 //! | see who comes and goes, or what is relayed | [`Handle::events`], [`Handle::envelopes`] |
-//! | keep a block chain of public posts and handles | [`ledger::open`], then [`ledger::OpenChain::serve`] on a node |
-//! | verify handles and posts on a phone, without the chain | [`ledger::LightLedger::serve`] on a node |
+//! | keep a block chain of public posts and names | [`ledger::open`], then [`ledger::OpenChain::serve`] on a node |
+//! | verify names and posts on a phone, without the chain | [`ledger::LightLedger::serve`] on a node |
 //! | test without a network | [`memory::MemoryNetwork`], with faults from a seed |
-//! | see what whole networks do | [`sim::World`], in virtual time, with liars if you like |
+//! | see what whole networks do | [`sim::World`], in virtual time, with adversaries if you like |
 //! | speak a protocol of your own with peers | implement [`handler::Handler`], and [`Handle::register`] it |
 //! | carry packets another way | implement [`transport::Transport`] |
 //!
@@ -53,9 +53,12 @@
 //!
 //! # What holds everywhere
 //!
-//! Every async function is safe to cancel. Queues are bounded, and [`Lagged`] says how much a
-//! slow reader has missed. Only a ledger is stored: keys, sessions and the pool end with the process. Logs at
-//! the default level hold no topic, no hash, and no peer beside a time.
+//! Every async function is safe to cancel. Queues are bounded, and a [`Stream`] tells a slow reader by
+//! [`Lagged`] how much is missing. Only a ledger and key files are stored: sessions and the pool end with
+//! the process. Logs at the default level hold no topic, no hash, and no peer beside a time.
+//!
+//! A debug build is a hundred times slower unless its dependencies are optimised, and the profile is that
+//! of the program that embeds this crate: put `opt-level = 3` below `[profile.dev.package."*"]` there.
 #![forbid(unsafe_code)]
 
 #[cfg(all(doctest, feature = "rlpx"))]
