@@ -73,10 +73,16 @@ async fn run(options: Options) -> Result<(), Failure> {
         ..node::Config::default()
     };
     let key = whisper_examples::key(options.node_key.as_deref())?;
+    let is_guess = options.host.is_none() && options.listen.ip().is_unspecified();
     let rlpx =
         RlpxConfig { listen: Some(options.listen), host: options.host, ..RlpxConfig::new(key) };
     let handle = whisper_examples::start(node, rlpx, &options.peer).await?;
-    say!("{}", handle.local_address().unwrap_or_default());
+    for address in handle.addresses().await? {
+        say!("{address}");
+    }
+    if is_guess {
+        say!("others may know this machine by another name or address: give it by --host");
+    }
     relay(&handle, Duration::from_secs(options.stats), end).await?;
     say!("stopping");
     handle.shutdown().await;
@@ -123,6 +129,10 @@ fn tell(event: &Event) {
         Event::Dismissed { peer, why } => say!("peer {}: cut, {why}", peer.as_u64()),
         Event::Disconnected { peer, how } => {
             say!("peer {}: gone, {}", peer.as_u64(), format!("{how:?}").to_lowercase());
+        }
+        Event::Unreachable { address, why, .. } => say!("no connection to {address}: {why}"),
+        Event::Addresses(addresses) => {
+            say!("others now reach this node at {}", addresses.join(" "));
         }
         Event::ClockSuspect { ahead, by } => {
             let direction = if *ahead { "ahead" } else { "behind" };

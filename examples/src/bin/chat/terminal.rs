@@ -34,7 +34,7 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     let rlpx =
         RlpxConfig { listen: options.listen, host: options.host, ..RlpxConfig::new(node_key) };
     let node = whisper_examples::start(node::Config::default(), rlpx, &options.peer).await?;
-    if let Some(address) = node.local_address() {
+    for address in node.addresses().await? {
         say!("* your address: {address}");
     }
     let identity = whisper_examples::key(options.key.as_deref())?;
@@ -281,6 +281,10 @@ impl Chat {
                 }
             }
             Event::Dismissed { why, .. } => say!("* a peer was cut: {why}"),
+            Event::Unreachable { address, why, .. } => {
+                say!("* no connection to {address}: {why}");
+            }
+            Event::Addresses(addresses) => say!("* your address: {}", addresses.join(" ")),
             Event::ClockSuspect { ahead, by } => {
                 let direction = if *ahead { "ahead" } else { "behind" };
                 say!("* your clock seems {direction} by {} s: set it", by.as_secs());
