@@ -1,4 +1,4 @@
-//! The laws of the node, in networks: eight nodes and two liars, whatever happens to them.
+//! The laws of the node, in networks: eight nodes and two adversaries, whatever happens to them.
 //!
 //! `PROPTEST_CASES=5000` runs as many stories.
 
@@ -21,8 +21,8 @@ use whisper_net::sim::Record;
 use whisper_net::sim::Site;
 use whisper_net::sim::What;
 use whisper_net::sim::World;
-use whisper_net::sim::liars::Babbler;
-use whisper_net::sim::liars::Deaf;
+use whisper_net::sim::adversaries::Babbler;
+use whisper_net::sim::adversaries::Deaf;
 
 const NODES: usize = 8;
 const POOL: usize = 32 * 1024;
@@ -80,11 +80,11 @@ impl Life {
         world.set_faults(Faults { cut: 0.001, buffer: 8 * 1024, ..World::FAULTS });
         let nodes: Vec<_> = (0..NODES).map(|_| world.add(config())).collect();
         world.connect_at_random(&nodes, 3);
-        let liars = [world.add_actor(Babbler::new(*seed)), world.add_actor(Deaf::default())];
-        for liar in liars {
+        let adversaries = [world.add_actor(Babbler::new(*seed)), world.add_actor(Deaf::default())];
+        for adversary in adversaries {
             for _ in 0..3 {
                 let victim = nodes[world.below(NODES)];
-                world.connect(liar, victim);
+                world.connect(adversary, victim);
             }
         }
         let mut life = Self { world, nodes, records: Vec::new() };

@@ -9,10 +9,10 @@ use whisper_core::node::Config;
 use whisper_core::pow::Rating;
 use whisper_net::memory::Faults;
 use whisper_net::sim::World;
-use whisper_net::sim::liars::Deaf;
-use whisper_net::sim::liars::Flood;
-use whisper_net::sim::liars::Flooder;
-use whisper_net::sim::liars::Rewrapper;
+use whisper_net::sim::adversaries::Deaf;
+use whisper_net::sim::adversaries::Flood;
+use whisper_net::sim::adversaries::Flooder;
+use whisper_net::sim::adversaries::Rewrapper;
 use whisper_net::sim::trial::Outcome;
 use whisper_net::sim::trial::Trial;
 
@@ -60,7 +60,7 @@ fn d8_peers_that_read_nothing_hold_up_nobody_and_are_cut() {
     let faults = Faults { buffer: 4 * 1024, ..World::FAULTS };
     let outcome = Trial { faults, ..trial(1e-3) }.run(|_| Deaf::default());
     withstands(&outcome);
-    assert!(outcome.liars_cut >= 24, "each of them");
+    assert!(outcome.adversaries_cut >= 24, "each of them");
     assert_eq!(outcome.honest_cut, 0);
 }
 
@@ -71,7 +71,7 @@ fn withstands(outcome: &Outcome) {
     assert!(*most_pool_bytes <= POOL, "{most_pool_bytes} bytes");
 }
 
-/// 24 nodes of degree 8, eight liars with three victims each, for half a minute.
+/// 24 nodes of degree 8, eight adversaries with three victims each, for half a minute.
 fn trial(min_rating: f64) -> Trial {
     let node = Config { min_rating: rating(min_rating), pool_bytes: POOL, ..Config::default() };
     Trial { node, span: Duration::from_secs(30), ..Trial::default() }

@@ -119,7 +119,7 @@ async fn one_that_demands_too_much_does_not_stop_the_others() {
     let network = MemoryNetwork::new();
     let alice = start(&network, "alice");
     let mut peers = Vec::new();
-    for (name, min) in [("bob", 0.001), ("carol", 0.002), ("liar", 1e12)] {
+    for (name, min) in [("bob", 0.001), ("carol", 0.002), ("adversary", 1e12)] {
         let mut settings = config(&network, name);
         settings.node.min_rating = rating(min);
         peers.push(whisper_net::start(settings).unwrap());

@@ -7,7 +7,7 @@ use whisper_core::node::Node;
 use whisper_core::node::Output;
 use whisper_core::time::Timestamp;
 
-/// Somebody at a site: a [`Node`], a program around one, or a liar. The contract is the engine's:
+/// Somebody at a site: a [`Node`], a program around one, or an adversary. The contract is the engine's:
 /// one input, and what is to be done about it.
 pub trait Actor: Any {
     /// Takes one step, at the time of this site's clock.

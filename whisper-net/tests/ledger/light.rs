@@ -85,11 +85,11 @@ async fn a_peer_that_forges_a_proof_is_disconnected_and_the_next_is_asked() {
     let mut forged = member.ledger.look_up(alice).await.unwrap().unwrap().proof;
     forged.record.as_mut().unwrap().owner = identity().public_key().to_compressed();
     let forged = Message::Proof(Proof::Name(forged).encode());
-    let lies = answer_all(&network, "liar", &params, Some(forged));
+    let lies = answer_all(&network, "adversary", &params, Some(forged));
 
     let phone = Phone::memory(&network, &params).await;
     // Peers are asked in the order in which they came.
-    phone.node.dial("memory:liar").await.unwrap();
+    phone.node.dial("memory:adversary").await.unwrap();
     eventually(|| async { phone.ledger.peers().await.unwrap().iter().any(|p| p.work.is_some()) })
         .await;
     phone.follow(&member).await;

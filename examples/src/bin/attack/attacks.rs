@@ -7,10 +7,10 @@ use whisper_core::pow::InvalidRating;
 use whisper_core::pow::Rating;
 use whisper_net::memory::Faults;
 use whisper_net::sim::World;
-use whisper_net::sim::liars::Deaf;
-use whisper_net::sim::liars::Flood;
-use whisper_net::sim::liars::Flooder;
-use whisper_net::sim::liars::Rewrapper;
+use whisper_net::sim::adversaries::Deaf;
+use whisper_net::sim::adversaries::Flood;
+use whisper_net::sim::adversaries::Flooder;
+use whisper_net::sim::adversaries::Rewrapper;
 use whisper_net::sim::trial::Outcome;
 use whisper_net::sim::trial::Trial;
 
@@ -18,16 +18,16 @@ use whisper_net::sim::trial::Trial;
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Attack {
     pub(crate) name: &'static str,
-    /// What the liars do, for the title of the picture.
+    /// What the adversaries do, for the title of the picture.
     pub(crate) what: &'static str,
     /// The least rating that honest nodes take. Scaled down, so that proofs of work take a moment:
     /// what is compared stays in proportion.
     min_rating: f64,
-    liar: Liar,
+    adversary: Adversary,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Liar {
+enum Adversary {
     Floods { ttl: u64, data: usize, per_second: u32, rated: f64, power: u64 },
     Rewraps,
     ReadsNothing,
@@ -41,36 +41,54 @@ pub(crate) const ATTACKS: [Attack; 5] = [
         name: "expiry",
         what: "envelopes that live for two days, at the least rating",
         min_rating: 5e-5,
-        liar: Liar::Floods { ttl: 172_800, data: 60, per_second: 13, rated: 5e-5, power: 50_000 },
+        adversary: Adversary::Floods {
+            ttl: 172_800,
+            data: 60,
+            per_second: 13,
+            rated: 5e-5,
+            power: 50_000,
+        },
     },
     Attack {
         name: "flood",
         what: "envelopes like everybody's, at the least rating",
         min_rating: 1e-3,
-        liar: Liar::Floods { ttl: 10, data: 300, per_second: 51, rated: 1e-3, power: 2_000 },
+        adversary: Adversary::Floods {
+            ttl: 10,
+            data: 300,
+            per_second: 51,
+            rated: 1e-3,
+            power: 2_000,
+        },
     },
     Attack {
         name: "rewrap",
         what: "each message of others in twenty envelopes more",
         min_rating: 1e-3,
-        liar: Liar::Rewraps,
+        adversary: Adversary::Rewraps,
     },
     Attack {
         name: "dust",
         what: "empty envelopes that are rated ten times as high",
         min_rating: 1e-3,
-        liar: Liar::Floods { ttl: 10, data: 0, per_second: 200, rated: 1e-2, power: 10_000 },
+        adversary: Adversary::Floods {
+            ttl: 10,
+            data: 0,
+            per_second: 200,
+            rated: 1e-2,
+            power: 10_000,
+        },
     },
     Attack {
         name: "deaf",
         what: "peers that stop reading",
         min_rating: 1e-3,
-        liar: Liar::ReadsNothing,
+        adversary: Adversary::ReadsNothing,
     },
 ];
 
 impl Attack {
-    /// Runs it against 24 nodes of degree 8, eight liars with three victims each.
+    /// Runs it against 24 nodes of degree 8, eight adversaries with three victims each.
     pub(crate) fn run(
         &self,
         seed: u64,
@@ -83,14 +101,16 @@ impl Attack {
             node.budgets = None;
         }
         let trial = Trial { seed, span, node, ..Trial::default() };
-        Ok(match self.liar {
-            Liar::Floods { ttl, data, per_second, rated, power } => {
+        Ok(match self.adversary {
+            Adversary::Floods { ttl, data, per_second, rated, power } => {
                 let (ttl, target) = (Duration::from_secs(ttl), Rating::new(rated)?);
                 let flood = Flood { ttl, data, target, per_second, power };
                 trial.run(|seed| Flooder::new(seed, flood))
             }
-            Liar::Rewraps => trial.run(|_| Rewrapper::new(Duration::from_secs(50), min_rating, 20)),
-            Liar::ReadsNothing => {
+            Adversary::Rewraps => {
+                trial.run(|_| Rewrapper::new(Duration::from_secs(50), min_rating, 20))
+            }
+            Adversary::ReadsNothing => {
                 // Little is taken that is not read, so that it shows within the minute.
                 let faults = Faults { buffer: 4 * 1024, ..World::FAULTS };
                 Trial { faults, ..trial }.run(|_| Deaf::default())

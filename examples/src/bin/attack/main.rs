@@ -43,7 +43,7 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
     let attacks = chosen(arguments.only.as_deref())?;
     std::fs::create_dir_all(&arguments.pictures)
         .map_err(|error| format!("{}: {error}", arguments.pictures.display()))?;
-    say!("24 nodes of degree 8, eight liars with three victims each; pools of 256 KiB.");
+    say!("24 nodes of degree 8, eight adversaries with three victims each; pools of 256 KiB.");
     say!("All is simulated: a run of one seed can be repeated.\n");
     let mut rows = Vec::new();
     for attack in attacks {

@@ -18,14 +18,14 @@ pub(crate) struct Report {
 
 pub(crate) fn head() -> String {
     format!(
-        "{:<8} {:<6} {:>9} {:>8} {:>8} {:>9} {:>10} {:>11} {:>14}",
+        "{:<8} {:<6} {:>9} {:>8} {:>8} {:>9} {:>15} {:>11} {:>14}",
         "attack",
         "guards",
         "delivered",
         "median",
         "p99",
         "pool KiB",
-        "liars cut",
+        "adversaries cut",
         "honest cut",
         "tries/message"
     )
@@ -35,13 +35,13 @@ impl Report {
     pub(crate) fn rows(&self) -> [String; 2] {
         [("on", &self.guarded), ("off", &self.bare)].map(|(guards, outcome)| {
             format!(
-                "{:<8} {guards:<6} {:>8.1}% {:>5} ms {:>5} ms {:>9} {:>10} {:>11} {:>14.0}",
+                "{:<8} {guards:<6} {:>8.1}% {:>5} ms {:>5} ms {:>9} {:>15} {:>11} {:>14.0}",
                 self.attack.name,
                 100.0 * outcome.delivered,
                 outcome.median.as_millis(),
                 outcome.p99.as_millis(),
                 outcome.most_pool_bytes / 1024,
-                outcome.liars_cut,
+                outcome.adversaries_cut,
                 outcome.honest_cut,
                 outcome.tries,
             )

@@ -19,8 +19,8 @@ pub struct Outcome {
     pub p99: Duration,
     /// The most that one pool held at any second's end, in bytes.
     pub most_pool_bytes: usize,
-    /// How many connections with liars were cut by honest nodes.
-    pub liars_cut: usize,
+    /// How many connections with adversaries were cut by honest nodes.
+    pub adversaries_cut: usize,
     /// How many connections with honest nodes were cut by honest nodes.
     pub honest_cut: usize,
     /// The tries that an honest message took on average.

@@ -21,7 +21,7 @@ pub(super) struct Tally {
     arrived: BTreeMap<[u8; 32], BTreeSet<Site>>,
     delays: Vec<Duration>,
     tries: f64,
-    liars_cut: usize,
+    adversaries_cut: usize,
     honest_cut: usize,
 }
 
@@ -34,7 +34,7 @@ impl Tally {
             arrived: BTreeMap::new(),
             delays: Vec::new(),
             tries: 0.0,
-            liars_cut: 0,
+            adversaries_cut: 0,
             honest_cut: 0,
         }
     }
@@ -56,7 +56,7 @@ impl Tally {
         if honest {
             self.honest_cut += 1;
         } else {
-            self.liars_cut += 1;
+            self.adversaries_cut += 1;
         }
     }
 
@@ -106,7 +106,7 @@ impl Tally {
             median: at(50),
             p99: at(99),
             most_pool_bytes: most_pool_bytes.unwrap_or_default(),
-            liars_cut: self.liars_cut,
+            adversaries_cut: self.adversaries_cut,
             honest_cut: self.honest_cut,
             tries: self.tries / self.sent.len().max(1) as f64,
         }

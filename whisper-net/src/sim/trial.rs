@@ -24,14 +24,14 @@ use super::What;
 use super::World;
 use crate::memory::Faults;
 
-/// A network under attack: honest nodes that publish messages, and liars among their peers.
+/// A network under attack: honest nodes that publish messages, and adversaries among their peers.
 ///
 /// ```
 /// use std::time::Duration;
 ///
 /// use whisper_core::node::Config;
 /// use whisper_core::pow::Rating;
-/// use whisper_net::sim::liars::Deaf;
+/// use whisper_net::sim::adversaries::Deaf;
 /// use whisper_net::sim::trial::Trial;
 ///
 /// let node = Config { min_rating: Rating::new(1e-4)?, ..Config::default() };
@@ -54,13 +54,13 @@ pub struct Trial {
     pub faults: Faults,
     /// What they publish together.
     pub traffic: Traffic,
-    /// How many liars there are.
-    pub liars: usize,
-    /// How many honest nodes each liar dials.
+    /// How many adversaries there are.
+    pub adversaries: usize,
+    /// How many honest nodes each adversary dials.
     pub reach: usize,
     /// How long the attack lasts.
     pub span: Duration,
-    /// How long a liar that was cut stays away, until it comes back as somebody else.
+    /// How long an adversary that was cut stays away, until it comes back as somebody else.
     pub returns: Duration,
 }
 
@@ -76,7 +76,7 @@ pub struct Traffic {
 }
 
 impl Default for Trial {
-    /// 24 nodes of degree 8 that publish two messages a second for a minute; eight liars with three
+    /// 24 nodes of degree 8 that publish two messages a second for a minute; eight adversaries with three
     /// victims each.
     fn default() -> Self {
         let traffic = Traffic { per_second: 2, data: 300, ttl: Duration::from_secs(50) };
@@ -87,7 +87,7 @@ impl Default for Trial {
             node: Config::default(),
             faults: World::FAULTS,
             traffic,
-            liars: 8,
+            adversaries: 8,
             reach: 3,
             span: Duration::from_secs(60),
             returns: Duration::from_secs(5),
@@ -96,17 +96,17 @@ impl Default for Trial {
 }
 
 impl Trial {
-    /// Runs it with liars that `liar` makes, each from a seed. After the attack there is time for
+    /// Runs it with adversaries that `adversary` makes, each from a seed. After the attack there is time for
     /// what is still on its way.
-    pub fn run<A: Actor>(&self, mut liar: impl FnMut(u64) -> A) -> Outcome {
+    pub fn run<A: Actor>(&self, mut adversary: impl FnMut(u64) -> A) -> Outcome {
         let mut world = World::new(self.seed);
         world.set_faults(self.faults.clone());
         let nodes: Vec<_> = (0..self.nodes).map(|_| world.add(self.node)).collect();
         world.connect_at_random(&nodes, self.degree);
         world.run(WARM_UP);
         world.take_records();
-        for number in 0..self.liars {
-            let site = world.add_actor(liar(self.seed.wrapping_mul(1_000) + number as u64));
+        for number in 0..self.adversaries {
+            let site = world.add_actor(adversary(self.seed.wrapping_mul(1_000) + number as u64));
             for victim in 0..self.reach {
                 world.connect(site, nodes[(number * self.reach + victim) % nodes.len()]);
             }
@@ -128,7 +128,7 @@ struct Run<'a> {
     world: World,
     nodes: Vec<Site>,
     tally: Tally,
-    /// Liars that were cut: when they come back, who they are, and to whom.
+    /// Adversaries that were cut: when they come back, who they are, and to whom.
     away: Vec<(Timestamp, Site, Site)>,
 }
 
@@ -153,7 +153,7 @@ impl Run<'_> {
         let (due, away) = self.away.drain(..).partition(|(due, ..)| *due <= now);
         self.away = away;
         let due: Vec<(Timestamp, Site, Site)> = due;
-        due.into_iter().for_each(|(_, liar, victim)| self.world.connect(liar, victim));
+        due.into_iter().for_each(|(_, adversary, victim)| self.world.connect(adversary, victim));
     }
 
     fn publish(&mut self) {

@@ -31,11 +31,11 @@
 //! ```
 //!
 //! Who wants to see what a network does about somebody who breaks the rules writes an [`Actor`].
-//! Some that do are in [`liars`], and [`trial`] measures what they achieve.
+//! Some that do are in [`adversaries`], and [`trial`] measures what they achieve.
 
 mod actor;
+pub mod adversaries;
 mod agenda;
-pub mod liars;
 mod links;
 mod record;
 mod seeds;
