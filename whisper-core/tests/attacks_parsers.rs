@@ -299,7 +299,7 @@ fn a6_twenty_thousand_envelopes_in_one_packet_hold_up_nobody() {
         let outputs: Vec<_> = node.handle(now, Input::Timeout).collect();
         assert!(admitted(&outputs, ALICE) <= 1_024);
         judged += admitted(&outputs, ALICE);
-        // Whoever sends meanwhile is judged at once, and what he sends is relayed in that step.
+        // A peer that sends meanwhile is judged at once, and what it sends is relayed in that step.
         let letter = packet::encode_messages(&honest[steps..=steps]);
         let outputs: Vec<_> = node.handle(now, received(BOB, code::MESSAGES, &letter)).collect();
         assert_eq!(admitted(&outputs, BOB), 1);

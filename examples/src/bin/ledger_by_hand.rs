@@ -47,7 +47,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let text = "Whoever doubts this may check it.";
     let post = Payload::Post(BoardPost { topic: Topic::default(), parent: None, text });
     // The key after this one is promised before it is needed: whoever steals the first cannot
-    // install a key of his own.
+    // install a key of its own.
     let next = NextKey::commit(&later.public_key());
     let claim = Register { operation: Operation::Claim, seq: 0, next, name };
     let post = make(&ledger, &alice, &post)?;
