@@ -72,8 +72,8 @@ impl Inbox {
         let name = filter.key.name();
         for topic in places(&filter.topics) {
             let ring = self.group_mut(topic).entry(name);
-            let ring = ring.or_insert_with(|| Ring { key: filter.key.clone(), seats: Vec::new() });
-            ring.seats.push(Seat::new(id, &filter));
+            let ring = ring.or_insert_with(|| Ring { key: filter.key.clone(), slots: Vec::new() });
+            ring.slots.push(Slot::new(id, &filter));
         }
         self.filters.insert(id, Entry { filter, since: self.seen, reviewed: Seen::default() });
         id
@@ -86,8 +86,8 @@ impl Inbox {
         for topic in places(&filter.topics) {
             let group = self.group_mut(topic);
             if let Some(ring) = group.get_mut(&name) {
-                ring.seats.retain(|seat| seat.id != id);
-                if ring.seats.is_empty() {
+                ring.slots.retain(|slot| slot.id != id);
+                if ring.slots.is_empty() {
                     group.remove(&name);
                 }
             }
@@ -141,16 +141,16 @@ impl Inbox {
     pub fn counts(&self, id: FilterId) -> Option<Counts> {
         let Entry { filter, since, reviewed } = self.filters.get(&id)?;
         let name = filter.key.name();
-        let seats = places(&filter.topics)
+        let slots = places(&filter.topics)
             .filter_map(|topic| self.group(topic)?.get(&name))
-            .filter_map(|ring| ring.seats.iter().find(|seat| seat.id == id));
+            .filter_map(|ring| ring.slots.iter().find(|slot| slot.id == id));
         let mut counts = Counts::default();
         let mut reached = 0_u64;
-        for seat in seats {
-            reached = reached.saturating_add(seat.reached);
-            counts.matched = counts.matched.saturating_add(seat.matched);
-            counts.rated_too_low = counts.rated_too_low.saturating_add(seat.rated_too_low);
-            counts.other_signer = counts.other_signer.saturating_add(seat.other_signer);
+        for slot in slots {
+            reached = reached.saturating_add(slot.reached);
+            counts.matched = counts.matched.saturating_add(slot.matched);
+            counts.rated_too_low = counts.rated_too_low.saturating_add(slot.rated_too_low);
+            counts.other_signer = counts.other_signer.saturating_add(slot.other_signer);
         }
         let reviewed = reviewed.since(Seen::default(), filter.direct);
         let seen = self.seen.since(*since, filter.direct).saturating_add(reviewed);
@@ -361,12 +361,12 @@ impl Seen {
 #[derive(Debug)]
 struct Ring {
     key: Key,
-    seats: Vec<Seat>,
+    slots: Vec<Slot>,
 }
 
 /// A filter under one topic: what is asked of an envelope there, and what came of it.
 #[derive(Debug)]
-struct Seat {
+struct Slot {
     id: FilterId,
     min_rating: Rating,
     signer: Option<PublicKey>,
@@ -377,7 +377,7 @@ struct Seat {
     other_signer: u64,
 }
 
-impl Seat {
+impl Slot {
     fn new(id: FilterId, filter: &Filter) -> Self {
         Self {
             id,
@@ -413,17 +413,17 @@ impl Offer<'_> {
         let mut message = None;
         let mut filters = Vec::new();
         for ring in rings {
-            for seat in &mut ring.seats {
-                if !self.passes(seat) || delivery.is_some() {
+            for slot in &mut ring.slots {
+                if !self.passes(slot) || delivery.is_some() {
                     continue;
                 }
                 let opened = message.get_or_insert_with(|| ring.key.open(self.envelope.data()));
                 let Ok(opened) = opened else { continue };
-                if seat.signer.is_none_or(|signer| opened.signer() == Some(signer)) {
-                    seat.matched = seat.matched.saturating_add(1);
-                    filters.push(seat.id);
+                if slot.signer.is_none_or(|signer| opened.signer() == Some(signer)) {
+                    slot.matched = slot.matched.saturating_add(1);
+                    filters.push(slot.id);
                 } else {
-                    seat.other_signer = seat.other_signer.saturating_add(1);
+                    slot.other_signer = slot.other_signer.saturating_add(1);
                 }
             }
         }
@@ -434,17 +434,17 @@ impl Offer<'_> {
         }
     }
 
-    fn passes(&self, seat: &mut Seat) -> bool {
-        if seat.id < self.since {
+    fn passes(&self, slot: &mut Slot) -> bool {
+        if slot.id < self.since {
             return false;
         }
         if self.direct {
-            seat.reached = seat.reached.saturating_add(seat.direct.into());
-            return seat.direct;
+            slot.reached = slot.reached.saturating_add(slot.direct.into());
+            return slot.direct;
         }
-        seat.reached = seat.reached.saturating_add(1);
-        let passes = self.rating >= seat.min_rating;
-        seat.rated_too_low = seat.rated_too_low.saturating_add((!passes).into());
+        slot.reached = slot.reached.saturating_add(1);
+        let passes = self.rating >= slot.min_rating;
+        slot.rated_too_low = slot.rated_too_low.saturating_add((!passes).into());
         passes
     }
 

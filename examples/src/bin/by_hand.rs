@@ -38,7 +38,7 @@ impl Party {
         }
     }
 
-    /// What the sessions ask for: envelopes to find a nonce for and publish, and news.
+    /// What the sessions ask for: envelopes to find a nonce for and publish, and events.
     fn carry_out(&mut self, now: Timestamp, asked: Vec<SessionOutput>) {
         for output in self.sessions.stored_at_once(now, asked) {
             match output {

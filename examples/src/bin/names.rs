@@ -45,9 +45,9 @@ async fn main() -> Result<(), Failure> {
 
     let phone = start("phone")?;
     let light = LightLedger::serve(LightConfig::new(params), &phone).await?;
-    let mut news = light.events().await?;
+    let mut events = light.events().await?;
     phone.dial("memory:member").await?;
-    while !matches!(news.next().await, Some(Ok(LightEvent::Tip { .. })) | None) {}
+    while !matches!(events.next().await, Some(Ok(LightEvent::Tip { .. })) | None) {}
     let owner = light.look_up(name).await?.record.ok_or("nobody has claimed it")?.public_key()?;
     println!("{name} is {owner}: {}", owner == alice.public_key());
     let (_, proven) = light.prove(block, post.id()).await?;

@@ -65,7 +65,7 @@ fn a_key_is_tried_once_however_many_filters_and_topics_share_it() {
     }
     assert_eq!(inbox.any_topic.len(), 1);
     assert_eq!(inbox.by_topic[&TOPIC].len(), 1);
-    assert_eq!(inbox.by_topic[&TOPIC].values().next().unwrap().seats.len(), 2);
+    assert_eq!(inbox.by_topic[&TOPIC].values().next().unwrap().slots.len(), 2);
 }
 
 #[test]
