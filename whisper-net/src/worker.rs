@@ -3,8 +3,10 @@
 //! The relay engine and its loop never wait for anything in here, so that neither what this node can
 //! read nor how long that takes shows in the time at which it relays (`attacks.md`, K4).
 
+mod order;
 mod queue;
 mod reader;
+mod renewal;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -209,7 +209,7 @@ async fn what_comes_before_its_invitation_waits_for_it() {
     let (here, there) = (start(&network, "here"), start(&network, "there"));
     let (alice, mut bob) = (Person::on(&here).await, Person::on(&there).await);
     bob.talks.add_contact(alice.key).await.unwrap();
-    // All wait in the pool for a peer, and go best rated first: in any order.
+    // All wait for a peer together. A peer sends what is best rated first, which may be any order.
     let mut sent = Vec::new();
     sent.push(alice.talks.invite(bob.key, "0").await.unwrap());
     for n in 1..30 {
@@ -225,8 +225,7 @@ async fn what_comes_before_its_invitation_waits_for_it() {
             texts.push(String::from_utf8(data).unwrap().parse().unwrap());
         }
     }
-    texts.sort_unstable();
-    assert_eq!(texts, (0..30).collect::<Vec<_>>());
+    assert_eq!(texts, (0..30).collect::<Vec<_>>(), "shown in the order of sending");
 }
 
 #[tokio::test(start_paused = true)]
@@ -315,4 +314,20 @@ async fn after_a_shutdown_conversations_are_over() {
     let (talks, _) = node.converse(identity()).await.unwrap();
     within(node.shutdown()).await;
     assert_eq!(talks.contacts().await, Err(ConversationError::Closed(Closed)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_for_a_peer_for_hours_is_found_by_its_reader() {
+    let ((here, alice), (there, mut bob)) = two().await;
+    bob.talks.add_contact(alice.key).await.unwrap();
+    alice.invites(&bob, "hello").await;
+    bob.is_established_with(&alice).await;
+    bob.hears(&alice, "hello").await;
+    let peer = here.peers().await.unwrap()[0].info.peer;
+    here.disconnect(peer).await.unwrap();
+    let sent = alice.talks.send(bob.key, "at last").await.unwrap();
+    tokio::time::sleep(Duration::from_secs(5 * 3_600)).await;
+    connect(&here, &there).await;
+    within(sent).await.unwrap();
+    bob.hears(&alice, "at last").await;
 }

@@ -84,6 +84,11 @@ impl fmt::Debug for Outgoing {
 pub struct SessionId(pub(super) [u8; 32]);
 
 impl SessionId {
+    /// The name with these bytes, as [`SessionId::as_bytes`] gave them.
+    pub const fn new(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
     /// The bytes.
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0

@@ -35,6 +35,10 @@ impl Delivery {
         (Self { id, is_over: false, state: receiver, queue: Arc::clone(queue) }, sender)
     }
 
+    pub(super) const fn id(&self) -> PostId {
+        self.id
+    }
+
     /// How far it is.
     pub fn state(&self) -> DeliveryState {
         self.state.borrow().clone()

@@ -72,6 +72,8 @@ struct State {
 #[derive(Default)]
 pub(super) struct Arrived {
     pub(super) posts: Vec<PendingPost>,
+    /// What is to be sent in place of the submission of a post.
+    pub(super) replaced: Vec<(PostId, Submission)>,
     /// Each was handed in before it was cancelled: look at the posts first.
     pub(super) cancelled: Vec<PostId>,
 }
@@ -85,7 +87,7 @@ impl Intake {
     pub(super) async fn next(&self) -> Arrived {
         loop {
             let arrived = std::mem::take(&mut self.0.lock().arrived);
-            if !arrived.posts.is_empty() || !arrived.cancelled.is_empty() {
+            if !arrived.is_empty() {
                 return arrived;
             }
             self.0.bell.notified().await;
@@ -98,6 +100,12 @@ impl Intake {
         let mut state = self.0.lock();
         state.closed = true;
         std::mem::take(&mut state.arrived)
+    }
+}
+
+impl Arrived {
+    fn is_empty(&self) -> bool {
+        self.posts.is_empty() && self.replaced.is_empty() && self.cancelled.is_empty()
     }
 }
 
@@ -141,6 +149,15 @@ impl Shared {
         state.arrived.posts.push(PendingPost { id, submission, progress });
         self.bell.notify_one();
     }
+    pub(super) fn replace(&self, id: PostId, submission: Submission) {
+        let mut state = self.lock();
+        if !state.closed {
+            state.arrived.replaced.push((id, submission));
+        }
+        drop(state);
+        self.bell.notify_one();
+    }
+
     pub(super) fn cancel(&self, id: PostId) {
         let mut state = self.lock();
         if !state.closed {

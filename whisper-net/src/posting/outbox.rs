@@ -44,6 +44,11 @@ impl Outbox {
         delivery
     }
 
+    /// Sends this in place of what was handed in, if no nonce is searched for that yet.
+    pub(crate) fn replace(&self, delivery: &Delivery, submission: Submission) {
+        self.0.replace(delivery.id(), submission);
+    }
+
     /// A delivery that has failed before it began.
     pub(crate) fn fail(&self, why: PostError) -> Delivery {
         let (_, delivery, sender) = self.delivery();

@@ -71,6 +71,12 @@ impl PostQueue {
 
     fn take(&mut self, arrived: Arrived) {
         self.fresh.extend(arrived.posts);
+        for (id, submission) in arrived.replaced {
+            let mut posts = self.waiting.iter_mut().chain(&mut self.fresh);
+            if let Some(post) = posts.find(|post| post.id == id) {
+                post.submission = submission;
+            }
+        }
         arrived.cancelled.into_iter().for_each(|id| self.cancel(id));
     }
 

@@ -26,7 +26,11 @@ use whisper_core::mailbox::StepError;
 use whisper_core::session::Outgoing;
 use whisper_core::session::SessionEvent;
 use whisper_core::session::Sessions;
+use whisper_core::time::Timestamp;
 
+use super::order::InOrder;
+use super::renewal::Renewal;
+use super::renewal::Renewals;
 use crate::clock::Clock;
 use crate::entropy::Entropy;
 use crate::entropy::NoEntropy;
@@ -50,6 +54,7 @@ pub(crate) struct Reader {
     unread: VecDeque<Arrival>,
     /// Whether there was none when it was last asked for.
     is_dry: bool,
+    renewals: Renewals,
 }
 
 /// Who holds an account.
@@ -57,7 +62,16 @@ struct Listener {
     events: Feed<SessionEvent>,
     /// Held by all who may ask for something.
     guard: Weak<()>,
+    in_order: InOrder,
     paused: bool,
+}
+
+/// Where the first envelope of a step goes in the queue of posts.
+enum Place {
+    /// Into room that was waited for.
+    Room(Room),
+    /// In place of what this has followed so far.
+    Of(Delivery),
 }
 
 /// An envelope of a session on its way.
@@ -78,6 +92,7 @@ impl Reader {
             read_on: Arc::default(),
             unread: VecDeque::new(),
             is_dry: false,
+            renewals: Renewals::default(),
         }
     }
 
@@ -108,7 +123,8 @@ impl Reader {
         self.tidy();
         let key = identity.public_key();
         self.mailbox.open_account(self.clock.now(), identity)?;
-        self.listeners.insert(key, Listener { events, guard, paused: false });
+        self.listeners
+            .insert(key, Listener { events, guard, in_order: InOrder::default(), paused: false });
         Ok(self.mailbox.start_review())
     }
 
@@ -129,7 +145,7 @@ impl Reader {
     ) -> Result<Result<Vec<Dispatch>, StepError>, NoEntropy> {
         let mut rng = self.entropy.rng()?;
         let outputs = self.mailbox.step(self.clock.now(), account, step, &mut rng);
-        Ok(outputs.map(|outputs| self.carry_out(outputs, room, &mut rng)))
+        Ok(outputs.map(|outputs| self.carry_out(outputs, room.map(Place::Room), &mut rng)))
     }
 
     /// Wipes all keys of an account's sessions; false if there is no such account.
@@ -195,6 +211,8 @@ impl Reader {
         }
         self.resume();
         let now = self.clock.now();
+        self.show_overdue(now);
+        self.renew(now);
         if self.mailbox.poll_timeout().is_none_or(|due| due > now) {
             return;
         }
@@ -207,7 +225,9 @@ impl Reader {
     /// How long until [`Reader::tidy`] is due.
     pub(crate) fn deadline(&self) -> Duration {
         let now = self.clock.now();
-        let due = self.mailbox.poll_timeout().map(|due| due.saturating_since(now));
+        let held = self.listeners.values().filter_map(|listener| listener.in_order.poll_timeout());
+        let due = [self.mailbox.poll_timeout(), self.renewals.poll_timeout()].into_iter().flatten();
+        let due = due.chain(held).min().map(|due| due.saturating_since(now));
         let due = due.unwrap_or(TIDY).min(TIDY);
         if self.is_dry { LEAST_PAUSE } else { due }
     }
@@ -222,7 +242,7 @@ impl Reader {
     fn carry_out(
         &mut self,
         outputs: Vec<Output>,
-        mut room: Option<Room>,
+        mut place: Option<Place>,
         rng: &mut impl CryptoRng,
     ) -> Vec<Dispatch> {
         let mut outputs = VecDeque::from(outputs);
@@ -233,8 +253,8 @@ impl Reader {
                     let now = self.clock.now();
                     outputs.extend(self.mailbox.stored(now, &account, batch.id(), rng));
                 }
-                Output::Publish { outgoing, .. } => {
-                    dispatches.extend(self.dispatch(outgoing, room.take(), rng));
+                Output::Publish { account, outgoing } => {
+                    dispatches.extend(self.dispatch(account, outgoing, place.take(), rng));
                 }
                 Output::Deliver(delivery) => {
                     let received = &delivery.received;
@@ -251,29 +271,71 @@ impl Reader {
 
     /// Hands an envelope in. One that cannot be dated, after the year 2106, is lost.
     fn dispatch(
-        &self,
+        &mut self,
+        account: PublicKey,
         outgoing: Outgoing,
-        room: Option<Room>,
+        place: Option<Place>,
         rng: &mut impl CryptoRng,
     ) -> Option<Dispatch> {
-        let draft = outgoing.draft(self.clock.now()).ok()?;
         let submission = Submission {
-            draft,
+            draft: outgoing.draft(self.clock.now()).ok()?,
             backdate: outgoing.jitter,
             target: None,
             patience: PATIENCE,
             nonce: rng.next_u64(),
             lane: Some(outgoing.peer),
         };
-        Some(Dispatch { delivery: self.outbox.send(submission, room), outgoing })
+        let delivery = match place {
+            None => self.outbox.send(submission, None),
+            Some(Place::Room(room)) => self.outbox.send(submission, Some(room)),
+            Some(Place::Of(delivery)) => {
+                self.outbox.replace(&delivery, submission);
+                delivery
+            }
+        };
+        self.renewals.watch(account, &outgoing, &delivery);
+        Some(Dispatch { delivery, outgoing })
+    }
+
+    /// Seals again what has waited for a peer until its topic is of a past hour: its reader looks
+    /// under those of the present.
+    fn renew(&mut self, now: Timestamp) {
+        for Renewal { account, outgoing, delivery } in self.renewals.due(now) {
+            // Without randomness it leaves as it is.
+            let Some(mut rng) = self.rng() else { return };
+            match self.mailbox.step(now, &account, Step::SealAgain(outgoing), &mut rng) {
+                Ok(outputs) => drop(self.carry_out(outputs, Some(Place::Of(delivery)), &mut rng)),
+                Err(why) => tracing::debug!(%why, "a message that waits is not sealed again"),
+            }
+        }
+    }
+
+    /// Shows what has waited for earlier messages for long enough.
+    fn show_overdue(&mut self, now: Timestamp) {
+        let overdue = self
+            .listeners
+            .iter_mut()
+            .map(|(account, listener)| (*account, listener.in_order.timeout(now)));
+        for (account, events) in overdue.collect::<Vec<_>>() {
+            self.show(&account, events);
+        }
     }
 
     /// Tells a listener what happened. One whose queue is full hears no less of it, but nothing
     /// more is opened for it, and so acknowledged, until it has read on.
     fn tell(&mut self, account: &PublicKey, event: SessionEvent) {
         let Some(listener) = self.listeners.get_mut(account) else { return };
-        let bytes = if let SessionEvent::Message { data, .. } = &event { data.len() } else { 0 };
-        listener.events.push_always(event, bytes);
+        let events = listener.in_order.take(self.clock.now(), event);
+        self.show(account, events);
+    }
+
+    fn show(&mut self, account: &PublicKey, events: Vec<SessionEvent>) {
+        let Some(listener) = self.listeners.get_mut(account) else { return };
+        for event in events {
+            let bytes =
+                if let SessionEvent::Message { data, .. } = &event { data.len() } else { 0 };
+            listener.events.push_always(event, bytes);
+        }
         if listener.events.is_full() && !listener.paused {
             listener.paused = true;
             listener.events.ring_when_read(&self.read_on);
