@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 use core::ops::Range;
 
-use crate::hash::Keccak;
+use crate::hash::NonceSearch;
 use crate::identity::Identity;
 use crate::identity::PublicKey;
 use crate::ledger::block::tx::Kind;
@@ -22,8 +22,8 @@ pub struct TxDraft {
     tag: ChainTag,
     /// The body without its nonce.
     body: Vec<u8>,
-    /// The hash that has absorbed the chain's tag and `body`.
-    prefix: Keccak,
+    /// What hashes the chain's tag, `body` and a nonce.
+    search: NonceSearch,
     /// How many hashes the nonce must cost on average.
     floor: u64,
 }
@@ -55,15 +55,13 @@ impl TxDraft {
         let whole = [body.as_slice(), &[0; Tx::NONCE + Tx::SIGNATURE]].concat();
         let tag = *params.chain_tag();
         Tx::decode(&whole, &tag)?;
-        let mut prefix = Keccak::new();
-        prefix.update(tag.as_bytes());
-        prefix.update(&body);
-        Ok(Self { tag, body, prefix, floor: params.floor(kind, whole.len()) })
+        let search = NonceSearch::new(&[tag.as_bytes(), body.as_slice()].concat());
+        Ok(Self { tag, body, search, floor: params.floor(kind, whole.len()) })
     }
 
     /// The first of these nonces that shows enough work. The caller decides how many to try.
-    pub fn find(&self, mut nonces: Range<u64>) -> Option<u64> {
-        nonces.find(|nonce| self.is_enough(*nonce))
+    pub fn find(&self, nonces: Range<u64>) -> Option<u64> {
+        self.search.find(nonces, u64::to_le_bytes, |id| self.is_enough(id))
     }
 
     /// How many nonces it takes on average.
@@ -80,25 +78,19 @@ impl TxDraft {
         if self.body.get(6..Tx::PAYLOAD) != Some(&author.public_key().to_compressed()) {
             return Err(TxError::Author);
         }
-        if !self.is_enough(nonce) {
+        let id = self.search.hash(nonce.to_le_bytes());
+        if !self.is_enough(&id) {
             return Err(TxError::Work);
         }
-        let signature = author.sign(self.id(nonce).as_bytes());
+        let signature = author.sign(&id);
         let mut bytes = self.body.clone();
         bytes.extend(nonce.to_le_bytes());
         bytes.extend(signature.as_bytes().iter().take(Tx::SIGNATURE));
         Tx::frame(&bytes, &self.tag).ok_or(TxError::Size)
     }
 
-    fn is_enough(&self, nonce: u64) -> bool {
-        let id = self.id(nonce);
-        U256::from_le_bytes(id.as_bytes()).checked_mul(self.floor).is_some()
-    }
-
-    fn id(&self, nonce: u64) -> TxId {
-        let mut hash = self.prefix.clone();
-        hash.update(&nonce.to_le_bytes());
-        TxId::new(hash.finish())
+    fn is_enough(&self, id: &[u8; 32]) -> bool {
+        U256::from_le_bytes(id).checked_mul(self.floor).is_some()
     }
 }
 

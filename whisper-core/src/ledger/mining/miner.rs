@@ -1,7 +1,9 @@
 //! Making blocks: a candidate for the next one, and the search for its nonce.
 
 use alloc::vec::Vec;
+use core::ops::Range;
 
+use crate::hash::NonceSearch;
 use crate::ledger::block::Block;
 use crate::ledger::block::Unchecked;
 use crate::ledger::block::assemble;
@@ -91,8 +93,8 @@ const TAG_MAX: usize = Seal::EXTRA_MAX - 8;
 pub struct BlockMiner {
     template: Template,
     tag: Vec<u8>,
-    /// The nonce to try next; nothing when all were tried with this Seal.
-    nonce: Option<u32>,
+    /// The nonces that were not tried with this Seal.
+    nonces: Range<u64>,
     /// How often the nonces ran out.
     rounds: u64,
     hashes: u64,
@@ -102,26 +104,24 @@ impl BlockMiner {
     /// A search that has tried nothing.
     pub fn new(template: Template) -> Self {
         let tag = template.seal.extra.clone();
-        Self { template, tag, nonce: Some(0), rounds: 0, hashes: 0 }
+        Self { template, tag, nonces: NONCES, rounds: 0, hashes: 0 }
     }
 
-    /// Tries that many nonces at the most. When they run out, the Seal counts on.
+    /// Tries that many nonces at the most, and none beyond those of one Seal: when they have run out,
+    /// the Seal counts on.
     pub fn search(&mut self, max_hashes: u64) -> Option<Block<Unchecked>> {
-        for _ in 0..max_hashes {
-            let nonce = match self.nonce {
-                Some(nonce) => nonce,
-                None => self.next_round(),
-            };
-            self.nonce = nonce.checked_add(1);
-            self.hashes = self.hashes.saturating_add(1);
-            self.template.header.nonce = nonce;
-            let header = &self.template.header;
-            if self.template.target.is_met_by(&header.id::<Keccak256>()) {
-                let bytes = assemble(header, &self.template.seal, &self.template.txs);
-                return Block::decode(bytes).ok();
-            }
+        if self.nonces.is_empty() {
+            self.next_round();
         }
-        None
+        let Self { template: Template { header, target, seal, txs, .. }, nonces, .. } = self;
+        let [prefix @ .., _, _, _, _] = &header.encode();
+        let tried = nonces.start..nonces.end.min(nonces.start.saturating_add(max_hashes));
+        let is_met = |id: &[u8; 32]| target.is_met_by(&BlockId::new(*id));
+        let found = NonceSearch::new(prefix).find(tried.clone(), encode, is_met);
+        nonces.start = found.map_or(tried.end, |nonce| nonce.saturating_add(1));
+        self.hashes = self.hashes.saturating_add(nonces.start.saturating_sub(tried.start));
+        header.nonce = u32::from_le_bytes(encode(found?));
+        Block::decode(assemble(header, seal, txs)).ok()
     }
 
     /// How many nonces were tried.
@@ -134,7 +134,7 @@ impl BlockMiner {
         &self.template
     }
 
-    fn next_round(&mut self) -> u32 {
+    fn next_round(&mut self) {
         self.rounds = self.rounds.wrapping_add(1);
         let Self { template, tag, rounds, .. } = self;
         template.seal.extra = [tag.as_slice(), &rounds.to_le_bytes()].concat();
@@ -142,14 +142,23 @@ impl BlockMiner {
         if let Some(root) = template.path.root::<Keccak256>(leaf) {
             template.header.tx_root = root;
         }
-        0
+        self.nonces = NONCES;
     }
 
     /// Goes on as if all nonces but the last few had been tried: for tests of what comes after.
     #[cfg(test)]
     pub(in crate::ledger) fn skip_to(&mut self, nonce: u32) {
-        self.nonce = Some(nonce);
+        self.nonces = nonce.into()..NONCES.end;
     }
+}
+
+/// All nonces that a header has room for.
+const NONCES: Range<u64> = 0..1 << 32;
+
+/// A nonce as it ends a header.
+const fn encode(nonce: u64) -> [u8; 4] {
+    let [low @ .., _, _, _, _] = nonce.to_le_bytes();
+    low
 }
 
 /// Why there can be no candidate.
