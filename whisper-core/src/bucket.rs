@@ -98,6 +98,11 @@ impl Bucket {
         self.since.saturating_add(Duration::from_millis(wait))
     }
 
+    /// Moves all moments back, after the clock was set back by as much.
+    pub(crate) fn shift_back(&mut self, by: Duration) {
+        self.since = self.since.saturating_sub(by);
+    }
+
     fn refill(&mut self, now: Timestamp) {
         let elapsed = now.as_millis().saturating_sub(self.since.as_millis());
         let earned = i64::try_from(elapsed).unwrap_or(i64::MAX);
@@ -159,5 +164,13 @@ mod tests {
         assert!(!bucket.try_spend(earlier, 1));
         assert_eq!(bucket.ready_at(), Timestamp::from_secs(11));
         assert!(bucket.try_spend(Timestamp::from_secs(11), 1));
+    }
+
+    #[test]
+    fn a_bucket_that_moves_with_the_clock_keeps_what_it_has_earned() {
+        let mut bucket = Bucket::full(NOW, Rate::per_second(1, 1));
+        assert!(bucket.try_spend(NOW, 1));
+        bucket.shift_back(Duration::from_secs(100));
+        assert!(bucket.try_spend(Timestamp::from_secs(901), 1));
     }
 }

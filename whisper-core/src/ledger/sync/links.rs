@@ -208,10 +208,11 @@ impl Links {
 
     /// Sends what a peer has asked for, at its expense.
     pub(super) fn answer(&mut self, peer: PeerId, message: Message) {
+        let now = self.now;
         let before = self.get(peer).map_or(0, |own| own.out.unwritten());
         self.send(peer, message);
         if let Some(own) = self.get_mut(peer) {
-            own.out.charge(own.out.unwritten().saturating_sub(before));
+            own.out.charge(now, own.out.unwritten().saturating_sub(before));
         }
     }
 

@@ -7,6 +7,8 @@ use core::time::Duration;
 
 use super::wire::ITEMS_MAX;
 use super::wire::Question;
+use crate::bucket::Bucket;
+use crate::bucket::Rate;
 use crate::ledger::block::BLOCK_MAX;
 use crate::ledger::hash::BlockId;
 use crate::ledger::hash::Keccak256;
@@ -29,14 +31,13 @@ const LATE: usize = 256;
 pub(super) const STRIKES: u8 = 3;
 /// Requests and announcements that a peer may send, and proofs that it is given: so many a second,
 /// and so many at once.
-const REQUESTS: Budget = Budget { rate: 20, burst: 200 };
-/// Bytes that a peer is served. The burst is what a peer that catches up may ask for ahead of its
-/// chain; the rate is a line of 32 Mbit/s, at which a year of full blocks takes five hours.
-const BYTES: Budget = Budget { rate: 4 << 20, burst: 16 << 20 };
-/// The bytes that must be left before an answer is looked up: no answer is larger.
-const ANSWER_MAX: u64 = BLOCK_MAX as u64;
+const REQUESTS: Rate = Rate::per_second(20, 200);
+/// Bytes that a peer is served: 16 MiB at once, of which the last answer, a block at most, may be
+/// a debt. The burst is what a peer that catches up may ask for ahead of its chain; the rate is a
+/// line of 32 Mbit/s, at which a year of full blocks takes five hours.
+const BYTES: Rate = Rate::per_second(4 << 20, (16 << 20) - BLOCK_MAX as u32);
 /// What an answer costs beside its bytes, so that what is not there is not looked up for nothing.
-const LOOK_UP: u64 = 1_024;
+const LOOK_UP: usize = 1_024;
 
 /// One peer. As long as it does not say its status it is neither asked nor served, and may stay: the
 /// connection is the relay's as well, which has its own greeting, and the ledger that belongs to it
@@ -58,7 +59,7 @@ pub(super) struct Peer {
     /// Blocks that it says it does not have, as long as its chain does not grow.
     pub(super) lacks: BTreeSet<BlockId>,
     pub(super) strikes: u8,
-    allowance: Allowance,
+    requests: Bucket,
     pub(super) out: Outbox,
 }
 
@@ -91,7 +92,7 @@ impl Peer {
             offered: BTreeSet::new(),
             lacks: BTreeSet::new(),
             strikes: 0,
-            allowance: Allowance::new(REQUESTS, now),
+            requests: Bucket::full(now, REQUESTS),
             out: Outbox::new(now),
         }
     }
@@ -137,9 +138,9 @@ impl Peer {
     }
 
     /// Takes one request or announcement off what the peer may send; when it may send again, if
-    /// that was too much.
+    /// that was too much. Nothing that was read is lost.
     pub(super) fn spend(&mut self, now: Timestamp) -> Option<Timestamp> {
-        self.allowance.spend(now)
+        (!self.requests.try_spend(now, 1)).then(|| self.requests.ready_at())
     }
 
     /// The next moment at which something is overdue.
@@ -156,66 +157,9 @@ impl Peer {
         let HeaderRequests { asked, retry, rests, .. } = &mut self.headers;
         let headers = asked.as_mut().into_iter().chain(retry.as_mut());
         let Outbox { proofs, bytes, progress, .. } = &mut self.out;
-        let budgets = [&mut self.allowance.since, &mut proofs.since, &mut bytes.since];
-        let own = [rests, progress].into_iter().chain(budgets);
-        let all = bodies.chain(own).chain(headers);
+        let all = bodies.chain([rests, progress]).chain(headers);
         all.for_each(|at| *at = at.saturating_sub(by));
-    }
-}
-
-/// So many tokens a second, and so many at once.
-#[derive(Clone, Copy, Debug)]
-struct Budget {
-    rate: u64,
-    burst: u64,
-}
-
-/// Tokens in thousandths.
-#[derive(Debug)]
-struct Allowance {
-    budget: Budget,
-    tokens: u64,
-    since: Timestamp,
-}
-
-impl Allowance {
-    const fn new(budget: Budget, now: Timestamp) -> Self {
-        Self { budget, tokens: budget.burst.saturating_mul(1_000), since: now }
-    }
-
-    /// Takes one token. Without one, returns when there is one again.
-    fn spend(&mut self, now: Timestamp) -> Option<Timestamp> {
-        if self.covers(now, 1) {
-            self.charge(1);
-            return None;
-        }
-        // Nothing that was read is lost; the peer is not read again until there is a token.
-        Some(now.saturating_add(self.span_of(1_000)))
-    }
-
-    /// Whether there are so many tokens.
-    fn covers(&mut self, now: Timestamp, tokens: u64) -> bool {
-        let elapsed = now.as_millis().saturating_sub(self.since.as_millis());
-        let earned = elapsed.saturating_mul(self.budget.rate);
-        let most = self.budget.burst.saturating_mul(1_000);
-        self.tokens = self.tokens.saturating_add(earned).min(most);
-        self.since = now;
-        self.tokens >= tokens.saturating_mul(1_000)
-    }
-
-    const fn charge(&mut self, tokens: u64) {
-        self.tokens = self.tokens.saturating_sub(tokens.saturating_mul(1_000));
-    }
-
-    /// When there are so many tokens.
-    fn when(&self, tokens: u64) -> Timestamp {
-        let lacking = tokens.saturating_mul(1_000).saturating_sub(self.tokens);
-        self.since.saturating_add(self.span_of(lacking))
-    }
-
-    /// How long it takes to earn so many thousandths.
-    const fn span_of(&self, thousandths: u64) -> Duration {
-        Duration::from_millis(thousandths.div_ceil(self.budget.rate))
+        [&mut self.requests, proofs, bytes].into_iter().for_each(|bucket| bucket.shift_back(by));
     }
 }
 
@@ -238,19 +182,19 @@ pub(super) struct Outbox {
     wants: VecDeque<Want>,
     /// Proofs cost milliseconds, and asking for one costs nothing: what is asked beyond the budget
     /// waits, since to leave the peer unread would come too late for what was read already.
-    proofs: Allowance,
+    proofs: Bucket,
     /// Bytes of answers: a socket that takes all at once is no reason to read the whole chain for it.
-    bytes: Allowance,
+    bytes: Bucket,
 }
 
 impl Outbox {
-    const fn new(now: Timestamp) -> Self {
+    fn new(now: Timestamp) -> Self {
         Self {
             unwritten: 0,
             progress: now,
             wants: VecDeque::new(),
-            proofs: Allowance::new(REQUESTS, now),
-            bytes: Allowance::new(BYTES, now),
+            proofs: Bucket::full(now, REQUESTS),
+            bytes: Bucket::full(now, BYTES),
         }
     }
 
@@ -266,22 +210,21 @@ impl Outbox {
     /// The next request to answer, if there is room for the answer and the budgets cover it.
     pub(super) fn pop(&mut self, now: Timestamp) -> Option<Want> {
         let is_due = self.has_room()
-            && self.bytes.covers(now, ANSWER_MAX)
-            && (!self.is_proof_next() || self.proofs.spend(now).is_none());
+            && self.bytes.in_debt_until().is_none_or(|until| until <= now)
+            && (!self.is_proof_next() || self.proofs.try_spend(now, 1));
         if is_due { self.wants.pop_front() } else { None }
     }
 
     /// Takes what an answer has cost off the budget.
-    pub(super) fn charge(&mut self, bytes: usize) {
-        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
-        self.bytes.charge(bytes.saturating_add(LOOK_UP));
+    pub(super) fn charge(&mut self, now: Timestamp, bytes: usize) {
+        self.bytes.spend(now, bytes.saturating_add(LOOK_UP));
     }
 
     /// When the budgets cover an answer that waits for nothing else.
     fn next_answer(&self) -> Option<Timestamp> {
         let waits = self.has_room() && !self.wants.is_empty();
-        let proof = self.is_proof_next().then(|| self.proofs.when(1));
-        waits.then(|| proof.into_iter().fold(self.bytes.when(ANSWER_MAX), Ord::max))
+        let proof = self.is_proof_next().then(|| self.proofs.ready_at());
+        self.bytes.in_debt_until().max(proof).filter(|_| waits)
     }
 
     fn is_proof_next(&self) -> bool {
