@@ -1,7 +1,6 @@
 //! What a driver says to the state machines of the ledger, and what they say to it.
 
 use alloc::boxed::Box;
-use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
 use super::wire::Question;
@@ -170,15 +169,5 @@ pub struct PeerInfo {
     pub unwritten: usize,
 }
 
-/// What one step asks for, in order. Drop it early and the rest comes with the next step.
-#[derive(Debug)]
-#[must_use = "a step does nothing until its outputs are carried out"]
-pub struct Outputs<'a>(pub(super) &'a mut VecDeque<Output>);
-
-impl Iterator for Outputs<'_> {
-    type Item = Output;
-
-    fn next(&mut self) -> Option<Output> {
-        self.0.pop_front()
-    }
-}
+/// What one step asks for, in order.
+pub type Outputs<'a> = crate::outputs::Outputs<'a, Output>;

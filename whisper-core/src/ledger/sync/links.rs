@@ -56,8 +56,8 @@ impl Links {
         self.now
     }
 
-    pub(super) fn outputs(&mut self) -> Outputs<'_> {
-        Outputs(&mut self.outputs)
+    pub(super) const fn outputs(&mut self) -> Outputs<'_> {
+        Outputs::new(&mut self.outputs)
     }
 
     /// Whether all outputs of earlier steps were carried out.
