@@ -16,6 +16,7 @@ use crate::ledger::hash::TxId;
 use crate::ledger::headers::Scan;
 use crate::ledger::pow::ChainWork;
 use crate::time::Timestamp;
+use crate::unwritten::Unwritten;
 
 /// How long a peer may take to answer, and how long for each block that it is asked for.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
@@ -156,9 +157,9 @@ impl Peer {
         let bodies = self.blocks.values_mut().chain(self.txs.values_mut());
         let HeaderRequests { asked, retry, rests, .. } = &mut self.headers;
         let headers = asked.as_mut().into_iter().chain(retry.as_mut());
-        let Outbox { proofs, bytes, progress, .. } = &mut self.out;
-        let all = bodies.chain([rests, progress]).chain(headers);
-        all.for_each(|at| *at = at.saturating_sub(by));
+        let Outbox { unwritten, proofs, bytes, .. } = &mut self.out;
+        bodies.chain([rests]).chain(headers).for_each(|at| *at = at.saturating_sub(by));
+        unwritten.shift_back(by);
         [&mut self.requests, proofs, bytes].into_iter().for_each(|bucket| bucket.shift_back(by));
     }
 }
@@ -176,9 +177,7 @@ pub(super) enum Want {
 /// the room and a list of requests.
 #[derive(Debug)]
 pub(super) struct Outbox {
-    unwritten: usize,
-    /// When the socket last took something, or had nothing to take.
-    progress: Timestamp,
+    unwritten: Unwritten,
     wants: VecDeque<Want>,
     /// Proofs cost milliseconds, and asking for one costs nothing: what is asked beyond the budget
     /// waits, since to leave the peer unread would come too late for what was read already.
@@ -190,8 +189,7 @@ pub(super) struct Outbox {
 impl Outbox {
     fn new(now: Timestamp) -> Self {
         Self {
-            unwritten: 0,
-            progress: now,
+            unwritten: Unwritten::default(),
             wants: VecDeque::new(),
             proofs: Bucket::full(now, REQUESTS),
             bytes: Bucket::full(now, BYTES),
@@ -232,29 +230,23 @@ impl Outbox {
     }
 
     pub(super) const fn has_room(&self) -> bool {
-        self.unwritten < WINDOW
+        self.unwritten.bytes() < WINDOW
     }
 
     pub(super) const fn unwritten(&self) -> usize {
-        self.unwritten
+        self.unwritten.bytes()
     }
 
     pub(super) fn sent(&mut self, now: Timestamp, bytes: usize) {
-        if self.unwritten == 0 {
-            self.progress = now;
-        }
-        self.unwritten = self.unwritten.saturating_add(bytes);
+        self.unwritten.sent(now, bytes);
     }
 
     pub(super) fn written(&mut self, now: Timestamp, bytes: usize) {
-        self.unwritten = self.unwritten.saturating_sub(bytes);
-        if bytes > 0 {
-            self.progress = now;
-        }
+        self.unwritten.written(now, bytes);
     }
 
     /// Until when the socket must have taken something.
     pub(super) fn deadline(&self) -> Option<Timestamp> {
-        (self.unwritten > 0).then(|| self.progress.saturating_add(DEAF))
+        self.unwritten.stalls_at(DEAF)
     }
 }
