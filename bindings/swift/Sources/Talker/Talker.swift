@@ -55,7 +55,7 @@ struct Talker {
 
     private func tellWhatIsHeard() async throws {
         for try await event in talks.events {
-            guard case .received(_, let peer, _, _, _) = event else { continue }
+            guard case .received(_, let peer, _, _, _, _, _) = event else { continue }
             say("heard \(peer) \(event.text ?? "(no text)")")
         }
     }

@@ -10,7 +10,7 @@ extension Message {
 extension ConversationEvent {
     /// What the peer says, if this is a message and its text is in UTF-8.
     public var text: String? {
-        if case .received(_, _, _, _, let payload) = self { String(validating: payload) } else { nil }
+        if case .received(_, _, _, _, _, _, let payload) = self { String(validating: payload) } else { nil }
     }
 }
 

@@ -55,7 +55,7 @@ struct EventTests {
         // Bob answers all he hears, from within his loop.
         let echo = Task {
             for try await event in talk.bob.events {
-                guard case .received(_, let peer, _, _, let payload) = event else { continue }
+                guard case .received(_, let peer, _, _, _, _, let payload) = event else { continue }
                 _ = try await talk.bob.send(peer: peer, payload: payload)
                 _ = try await talk.bob.contacts()
                 _ = try await talk.nodes.dialer.peers()
