@@ -17,6 +17,7 @@ mod secret;
 mod stack;
 
 pub use secret::Secret;
+pub(crate) use stack::HASH as HASH_STACK;
 pub use stack::wiping_stack;
 
 /// A ciphertext did not open. Which step failed is not told: that would help whoever forges.

@@ -4,6 +4,7 @@ use core::fmt;
 
 use rand_core::CryptoRng;
 
+use crate::crypto::HASH_STACK;
 use crate::crypto::Secret;
 use crate::crypto::aead::AesGcm;
 use crate::crypto::curve::SecretKey;
@@ -13,6 +14,7 @@ use crate::hash::keccak256;
 
 pub use crate::crypto::curve::InvalidKey;
 pub use crate::crypto::curve::PublicKey;
+use crate::crypto::wiping_stack;
 
 /// A key pair: signs messages and opens those that are encrypted for its public key.
 ///
@@ -118,7 +120,8 @@ impl SymmetricKey {
     }
 
     fn new(secret: &Secret<32>) -> Self {
-        Self { cipher: AesGcm::new(secret), id: keccak256(secret.expose()) }
+        let id = wiping_stack::<HASH_STACK, _>(|| keccak256(secret.expose()));
+        Self { cipher: AesGcm::new(secret), id }
     }
 }
 

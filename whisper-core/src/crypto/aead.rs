@@ -48,18 +48,21 @@ impl AesGcm {
         let (rest, nonce) = data.split_last_chunk::<NONCE>().ok_or(DecryptError)?;
         let (ciphertext, tag) = rest.split_last_chunk::<TAG>().ok_or(DecryptError)?;
         let mut plaintext = ciphertext.to_vec();
-        self.0
-            .decrypt_inout_detached(nonce.into(), &[], plaintext.as_mut_slice().into(), tag.into())
-            .map_err(|_| DecryptError)?;
+        let buffer = plaintext.as_mut_slice().into();
+        wiping_stack::<{ stack::CIPHER }, _>(|| {
+            self.0.decrypt_inout_detached(nonce.into(), &[], buffer, tag.into())
+        })
+        .map_err(|_| DecryptError)?;
         Ok(plaintext)
     }
 
     #[expect(clippy::expect_used, reason = "GCM refuses only what is longer than 64 GiB")]
     fn encrypt(&self, nonce: &[u8; NONCE], buffer: &mut [u8]) -> [u8; TAG] {
-        self.0
-            .encrypt_inout_detached(nonce.into(), &[], buffer.into())
-            .expect("a message is shorter than 64 GiB")
-            .into()
+        wiping_stack::<{ stack::CIPHER }, _>(|| {
+            self.0.encrypt_inout_detached(nonce.into(), &[], buffer.into())
+        })
+        .expect("a message is shorter than 64 GiB")
+        .into()
     }
 }
 

@@ -84,7 +84,7 @@ impl Keys {
     /// NIST SP 800-56's concatenation KDF for 32 bytes: one hash. The second half is hashed again
     /// before it keys the MAC.
     fn derive(shared: &Secret<32>) -> Self {
-        wiping_stack::<{ stack::CIPHER }, _>(|| Self::hash(shared))
+        wiping_stack::<{ stack::HASH }, _>(|| Self::hash(shared))
     }
 
     fn hash(shared: &Secret<32>) -> Self {

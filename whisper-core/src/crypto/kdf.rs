@@ -15,7 +15,7 @@ use super::wiping_stack;
 /// concatenation of `info`. `N` is at most 8,160, checked when the program is compiled.
 pub fn hkdf_sha256<const N: usize>(salt: &[u8], ikm: &[&[u8]], info: &[&[u8]]) -> Secret<N> {
     const { assert!(N <= 255 * 32, "HKDF-SHA-256 gives at most 8,160 bytes") };
-    wiping_stack::<{ stack::CIPHER }, _>(|| {
+    wiping_stack::<{ stack::HASH }, _>(|| {
         let mut extract = HkdfExtract::<Sha256>::new(Some(salt));
         ikm.iter().for_each(|part| extract.input_ikm(part));
         let (mut key, hkdf) = extract.finalize();
@@ -31,12 +31,12 @@ fn expand(hkdf: &hkdf::Hkdf<Sha256>, info: &[&[u8]], okm: &mut [u8]) {
 
 /// HMAC-SHA-256 of the concatenation of `parts`.
 pub fn hmac_sha256(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
-    wiping_stack::<{ stack::CIPHER }, _>(|| mac(key, parts).finalize().into_bytes().into())
+    wiping_stack::<{ stack::HASH }, _>(|| mac(key, parts).finalize().into_bytes().into())
 }
 
 /// Whether `tag` is the HMAC-SHA-256 of the concatenation of `parts`, in constant time.
 pub(crate) fn hmac_sha256_verifies(key: &[u8], parts: &[&[u8]], tag: &[u8; 32]) -> bool {
-    wiping_stack::<{ stack::CIPHER }, _>(|| mac(key, parts).verify(tag.into()).is_ok())
+    wiping_stack::<{ stack::HASH }, _>(|| mac(key, parts).verify(tag.into()).is_ok())
 }
 
 #[expect(clippy::expect_used, reason = "HMAC hashes a key that is too long for it")]
@@ -48,7 +48,7 @@ fn mac(key: &[u8], parts: &[&[u8]]) -> Hmac<Sha256> {
 
 /// PBKDF2 (RFC 8018) with HMAC-SHA-256.
 pub fn pbkdf2_sha256(password: &[u8], salt: &[u8], rounds: u32) -> Secret<32> {
-    wiping_stack::<{ stack::CIPHER }, _>(|| {
+    wiping_stack::<{ stack::HASH }, _>(|| {
         Secret::fill_with(|key| pbkdf2::pbkdf2_hmac::<Sha256>(password, salt, rounds, key))
     })
 }

@@ -32,7 +32,7 @@ impl Sponge {
         self.mix(RATE.saturating_sub(1), &[0x80]);
         self.permute();
         let mut hash = [0; 32];
-        for (bytes, lane) in hash.as_chunks_mut::<8>().0.iter_mut().zip(self.lanes) {
+        for (bytes, lane) in hash.as_chunks_mut::<8>().0.iter_mut().zip(&self.lanes) {
             *bytes = lane.to_le_bytes();
         }
         hash

@@ -99,12 +99,14 @@ impl Egress {
         let mut header = encode_header(size).ok_or(FrameError::TooLarge { max: MAX_FRAME })?;
         body.resize(size.next_multiple_of(BLOCK), 0);
         out.reserve(HEADER.saturating_add(body.len()).saturating_add(BLOCK));
-        self.stream.apply_keystream(&mut header);
-        out.extend_from_slice(&header);
-        out.extend_from_slice(&self.mac.header(&header));
-        self.stream.apply_keystream(body);
-        out.extend_from_slice(body);
-        out.extend_from_slice(&self.mac.body(body));
+        wiping_stack::<STACK, _>(|| {
+            self.stream.apply_keystream(&mut header);
+            out.extend_from_slice(&header);
+            out.extend_from_slice(&self.mac.header(&header));
+            self.stream.apply_keystream(body);
+            out.extend_from_slice(body);
+            out.extend_from_slice(&self.mac.body(body));
+        });
         Ok(())
     }
 }
@@ -160,10 +162,13 @@ impl Ingress {
     pub fn header(&mut self, bytes: &[u8; HEADER]) -> Result<Header, FrameError> {
         let (first, second) = bytes.split_at(BLOCK);
         let mut header: [u8; BLOCK] = first.try_into().map_err(|_| FrameError::Forged)?;
-        if !bool::from(self.mac.header(&header).as_slice().ct_eq(second)) {
-            return Err(FrameError::Forged);
-        }
-        self.stream.apply_keystream(&mut header);
+        wiping_stack::<STACK, _>(|| {
+            if !bool::from(self.mac.header(&header).as_slice().ct_eq(second)) {
+                return Err(FrameError::Forged);
+            }
+            self.stream.apply_keystream(&mut header);
+            Ok(())
+        })?;
         let size = decode_header(&header);
         if size > self.max_frame {
             return Err(FrameError::TooLarge { max: self.max_frame });
@@ -184,10 +189,13 @@ impl Ingress {
             return Err(FrameError::Forged);
         }
         let (body, mac) = bytes.split_last_chunk_mut::<BLOCK>().ok_or(FrameError::Forged)?;
-        if !bool::from(self.mac.body(body).as_slice().ct_eq(mac)) {
-            return Err(FrameError::Forged);
-        }
-        self.stream.apply_keystream(body);
+        wiping_stack::<STACK, _>(|| {
+            if !bool::from(self.mac.body(body).as_slice().ct_eq(mac)) {
+                return Err(FrameError::Forged);
+            }
+            self.stream.apply_keystream(body);
+            Ok(())
+        })?;
         // The fill is covered by the MAC; what it holds is nobody's business.
         let data = body.get(..header.size).ok_or(FrameError::Forged)?;
         self.packet(data)

@@ -91,9 +91,9 @@ impl fmt::Debug for Secrets {
     }
 }
 
-/// Enough for hashes and for the key schedules of the frames, found by searching the stack
-/// afterwards.
-pub(super) const STACK: usize = 8_192;
+/// Enough for hashes and for AES, which lays out its key schedule four times over where the processor
+/// has AVX-512. Found by searching the stack afterwards.
+pub(super) const STACK: usize = 16_384;
 
 fn hash(first: &[u8; 32], second: &[u8; 32]) -> Secret<32> {
     let mut hash = Keccak::new();
