@@ -433,9 +433,7 @@ fn warn_of_slow_build() {
     static ONCE: Once = Once::new();
     if cfg!(debug_assertions) {
         ONCE.call_once(|| {
-            tracing::warn!(
-                "built for debugging: without optimisation, keys and work take a hundred times as long"
-            );
+            tracing::warn!("a debug build is slow: set opt-level = 3 for its dependencies");
         });
     }
 }
