@@ -157,6 +157,18 @@ class Nodes(unittest.IsolatedAsyncioTestCase):
         await self.phone.resume()
         await self.ready(self.phone)
 
+    async def test_a_node_tells_why_it_does_not_reach_what_it_dials(self):
+        gone = await Node.start(NodeConfig(listen="127.0.0.1:0"))
+        address = gone.address()
+        await gone.shutdown()
+        started = datetime.datetime.now(datetime.timezone.utc)
+        await self.phone.dial(address)
+        while not isinstance(told := await self.next(self.phone), NodeEvent.UNREACHABLE):
+            pass
+        self.assertEqual(told.address, address)
+        self.assertIn("nothing listens", told.reason)
+        self.assertGreater(told.retry_at, started)
+
     async def test_calls_that_are_given_up_are_gone(self):
         draft = Draft(datetime.datetime.now(datetime.timezone.utc), TTL, "01020304", b"")
         talk = await self.phone.converse(Identity.generate())

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
+use std::time::SystemTime;
 
 use whisper_core::identity;
 use whisper_core::node;
@@ -30,6 +31,7 @@ use crate::message::Filter;
 use crate::message::Recipient;
 use crate::runtime;
 use crate::subscription::Subscription;
+use crate::time::system_time;
 
 /// A node that runs until `shutdown`, which sends first what was posted. It ends as well, at once, when
 /// nobody holds it any more: neither itself, nor its conversations, its ledger or a call on them.
@@ -114,6 +116,20 @@ pub enum NodeEvent {
     Disconnected {
         /// Its number.
         peer: PeerId,
+    },
+    /// A node that is dialled cannot be reached. Each reason is told once until it changes.
+    Unreachable {
+        /// Its address.
+        address: String,
+        /// Why there is no connection.
+        reason: String,
+        /// When it is tried again.
+        retry_at: SystemTime,
+    },
+    /// The addresses under which others reach this node have changed to these.
+    Addresses {
+        /// All of them, as `enode` URLs, the most useful first.
+        addresses: Vec<String>,
     },
     /// This node's clock seems wrong, by the envelopes of most peers. Ask the user to set it.
     ClockSuspect {
@@ -364,6 +380,11 @@ impl NodeEvent {
             Event::Ready(peer) => Self::Ready { peer },
             Event::Dismissed { peer, why } => Self::Dismissed { peer, reason: why.to_string() },
             Event::Disconnected { peer, .. } => Self::Disconnected { peer },
+            Event::Unreachable { address, why, retry_at, .. } => {
+                let retry_at = system_time(retry_at);
+                Self::Unreachable { address, reason: why.to_string(), retry_at }
+            }
+            Event::Addresses(addresses) => Self::Addresses { addresses },
             Event::ClockSuspect { ahead, by } => Self::ClockSuspect { ahead, by },
             _ => return None,
         })

@@ -150,6 +150,8 @@ actor Chat {
             ready = max(ready - 1, 0)
             if ready == 0 { say("* no peer is there: what you write waits for one") }
         case .dismissed(_, let reason): say("* a peer was cut: \(reason)")
+        case .unreachable(let address, let reason, _): say("* no connection to \(address): \(reason)")
+        case .addresses(let addresses): say("* your address: \(addresses.joined(separator: " "))")
         case .clockSuspect(let ahead, let by):
             say("* your clock seems \(ahead ? "ahead" : "behind") by \(Int(by)) s: set it")
         case .connected, .gap: break

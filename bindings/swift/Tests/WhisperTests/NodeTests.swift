@@ -141,6 +141,23 @@ struct NodeTests {
         try await Nodes(listener: listener, dialer: dialer).shutdown()
     }
 
+    @Test func aNodeTellsWhyItDoesNotReachWhatItDials() async throws {
+        let gone = try await Node.start(config: NodeConfig(listen: "127.0.0.1:0"))
+        let address = try #require(gone.address())
+        try await gone.shutdown()
+        let started = Date()
+        let node = try await Node.start(config: NodeConfig(peers: [address]))
+        let told = try await node.events.first { event in
+            if case .unreachable(let address, let reason, let retryAt) = event {
+                (address, reason, retryAt)
+            } else {
+                nil
+            }
+        }
+        #expect(told.0 == address && told.1.contains("nothing listens") && told.2 > started)
+        try await node.shutdown()
+    }
+
     @Test func streamsEndWithTheNode() async throws {
         let nodes = try await Nodes.meet()
         let talks = try await nodes.dialer.converse(identity: .generate())

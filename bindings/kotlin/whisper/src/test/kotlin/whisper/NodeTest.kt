@@ -1,6 +1,7 @@
 package whisper
 
 import java.time.Duration
+import java.time.Instant
 import kotlin.time.Duration.Companion.seconds
 import kotlinx.coroutines.async
 import kotlinx.coroutines.flow.first
@@ -102,6 +103,18 @@ class NodeTest {
                 assertEquals(first.address(), second.events().await<NodeEvent.Connected>().address)
                 second.events().await<NodeEvent.Ready>()
             }
+        }
+    }
+
+    @Test
+    fun `a node tells why it does not reach what it dials`() = bounded {
+        val gone = easyNode().use { node -> node.address()!!.also { node.shutdown() } }
+        easyNode(peers = listOf(gone)).use { node ->
+            val started = Instant.now()
+            val told = node.events().await<NodeEvent.Unreachable>()
+            assertEquals(gone, told.address)
+            assertTrue("nothing listens" in told.reason, told.reason)
+            assertTrue(told.retryAt > started)
         }
     }
 

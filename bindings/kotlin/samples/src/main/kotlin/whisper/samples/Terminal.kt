@@ -179,6 +179,8 @@ internal class Terminal(private val name: String, private val talks: Conversatio
                 if (ready == 0) println("* no peer is there: what you write waits for one")
             }
             is NodeEvent.Dismissed -> println("* a peer was cut: ${event.reason}")
+            is NodeEvent.Unreachable -> println("* no connection to ${event.address}: ${event.reason}")
+            is NodeEvent.Addresses -> println("* your address: ${event.addresses.joinToString(" ")}")
             is NodeEvent.ClockSuspect -> {
                 val direction = if (event.ahead) "ahead" else "behind"
                 println("* your clock seems $direction by ${event.by.seconds} s: set it")
