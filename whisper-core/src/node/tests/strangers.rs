@@ -23,12 +23,13 @@ fn numbered(number: u32, now: Timestamp, ttl: Duration) -> Envelope {
 #[test]
 fn a_peer_that_does_not_read_and_changes_its_bloom_again_and_again_is_lined_up_each_envelope_once()
 {
-    let mut node = node_that_holds(5_000);
+    // So few that each change begins another scan.
+    let mut node = node_that_holds(3_000);
     let held = node.pool().len();
     let connected = inbound(BOB);
     step(&mut node, connected);
     let _ = receive(&mut node, NOW, BOB, code::STATUS, &status(0.0, false)).len();
-    assert_eq!(held, 5_000);
+    assert_eq!(held, 3_000);
     for change in 1..5_u64 {
         let bloom = packet::encode_bloom(&Bloom::FULL);
         let _ = node.handle(after(change * 5_000), Input::Written { peer: BOB, bytes: 1 }).len();
@@ -36,6 +37,43 @@ fn a_peer_that_does_not_read_and_changes_its_bloom_again_and_again_is_lined_up_e
         let line = node.connections.peers[&BOB].window.line.len();
         assert!(line <= held, "{line} are lined up of {held}");
     }
+}
+
+#[test]
+fn a_line_is_bounded_and_what_found_no_place_in_it_goes_out_later() {
+    let config = Config { min_rating: Rating::ZERO, budgets: None, ..config() };
+    let mut node = node_with(config, &[ALICE]);
+    for thousand in 0..20 {
+        let draft = |number: u32| {
+            let topic = Topic::new((thousand * 1_000 + number).to_be_bytes());
+            Draft::new(NOW, Duration::from_secs(3_600), topic, vec![7; 100])
+        };
+        let envelopes: Vec<_> = (0..1_000).map(|number| draft(number).unwrap().seal(0)).collect();
+        let _ = receive(&mut node, NOW, ALICE, code::MESSAGES, &packet_of(&envelopes)).len();
+    }
+    step(&mut node, inbound(BOB));
+    let mut outputs = receive(&mut node, NOW, BOB, code::STATUS, &status(0.0, false));
+    let is_scanning = |node: &Node| node.connections.peers[&BOB].window.line.is_scanning();
+    assert!(is_scanning(&node), "one step does not look at all of the pool");
+    while is_scanning(&node) {
+        outputs.extend(step(&mut node, Input::Timeout));
+    }
+    assert!(node.connections.peers[&BOB].window.line.len() <= line::LENGTH);
+    let mut steps = 0;
+    while is_scanning(&node) || node.connections.peers[&BOB].window.line.len() > 0 {
+        outputs.extend(step(&mut node, Input::Written { peer: BOB, bytes: usize::MAX }));
+        steps += 1;
+        assert!(steps < 10_000, "it comes to an end");
+    }
+    let mut count = 0;
+    let mut topics = alloc::collections::BTreeSet::new();
+    for packet in sent_to(&outputs, BOB, code::MESSAGES) {
+        for envelope in packet::decode_direct(&packet).unwrap() {
+            topics.insert(envelope.topic());
+            count += 1;
+        }
+    }
+    assert_eq!((count, topics.len()), (20_000, 20_000));
 }
 
 #[test]
