@@ -113,6 +113,32 @@ fn a_new_connection_begins_with_what_its_network_has_left() {
     let more = packet_of(&made_before(Duration::from_secs(1), 99));
     let outputs = receive(&mut node, NOW, BOB, code::MESSAGES, &more);
     assert!(admitted(&outputs) <= 1 && unread_until(&outputs).is_some(), "{outputs:?}");
+    // Now there is a debt: nothing is judged on credit.
+    connect(&mut node, ALICE);
+    let more = packet_of(&made_before(Duration::from_secs(2), 99));
+    let outputs = receive(&mut node, NOW, ALICE, code::MESSAGES, &more);
+    assert!(admitted(&outputs) == 0 && unread_until(&outputs).is_some(), "{outputs:?}");
+}
+
+#[test]
+fn a_network_pushes_out_nothing_of_others_however_many_connections_it_opens() {
+    let config = Config { pool_bytes: 400 * 1024, budgets: None, ..config() };
+    let mut node = Node::new(config, [7; 32]);
+    step(&mut node, outbound(ALICE));
+    receive(&mut node, NOW, ALICE, code::STATUS, &status(0.0, false));
+    let honest: Vec<_> = (0..15).map(|number| envelope(number, 4_000, 0.001)).collect();
+    let outputs = receive(&mut node, NOW, ALICE, code::MESSAGES, &packet_of(&honest));
+    assert_eq!(admitted(&outputs), 15);
+    for (number, peer) in (0..8_u8).zip((10..).map(PeerId::new)) {
+        connect(&mut node, peer);
+        // Four times as much work.
+        let better = |letter| envelope(20 + number * 24 + letter, 4_000, 0.004);
+        let packet = packet_of(&(0..24).map(better).collect::<Vec<_>>());
+        let _ = receive(&mut node, NOW, peer, code::MESSAGES, &packet).len();
+        step(&mut node, Input::Disconnected(peer));
+    }
+    let kept = honest.iter().filter(|honest| node.pool().find(&honest.hash()).is_some());
+    assert_eq!(kept.count(), 15);
 }
 
 #[test]
