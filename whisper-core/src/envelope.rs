@@ -443,8 +443,7 @@ mod tests {
         ) {
             let target = Rating::new(rating).unwrap();
             let draft = Draft::new(NOW, Duration::from_secs(ttl), Topic::default(), data).unwrap();
-            let nonce = draft.search().find(0..u64::MAX, draft.work_for(target)).unwrap();
-            let envelope = draft.seal(nonce);
+            let envelope = draft.seal_rated(target).unwrap();
             for size in [envelope.short_len(), envelope.encoded_len(), envelope.size()] {
                 prop_assert!(Rating::compute(envelope.work(), size, ttl) >= target);
             }

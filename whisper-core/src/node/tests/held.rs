@@ -43,8 +43,9 @@ fn what_is_held_is_bounded_and_released_in_no_foreseeable_order() {
         taken += 1;
     }
     assert!((5..12).contains(&taken), "{taken}");
-    let mut order = Vec::new();
+    let (mut order, mut moments) = (Vec::new(), Vec::new());
     while let Some(due) = node.poll_timeout().filter(|due| *due <= after(20_000)) {
+        moments.push(due);
         order.extend(node.handle(due, Input::Timeout).filter_map(|output| match output {
             Output::Event(Event::Admitted { envelope, .. }) => Some(envelope.hash()),
             _ => None,
@@ -53,6 +54,18 @@ fn what_is_held_is_bounded_and_released_in_no_foreseeable_order() {
     let handed_in: Vec<_> = (0..taken).map(|number| letter(number).hash()).collect();
     assert_eq!(order.len(), handed_in.len());
     assert_ne!(order, handed_in);
+    assert!(moments.len() >= 4, "{moments:?}");
+    assert!(node.publish_within(after(20_000), letter(taken), span).is_ok(), "there is room again");
+}
+
+#[test]
+fn a_clock_that_is_set_back_holds_nothing_longer() {
+    let mut node = node_with(config(), &[]);
+    let _ = node.publish_within(NOW, letter(1), Duration::from_secs(4)).unwrap().count();
+    let earlier = NOW.saturating_sub(Duration::from_secs(5));
+    let _ = node.handle(earlier, Input::Timeout).count();
+    let due = node.poll_timeout().unwrap();
+    assert!(due < earlier.saturating_add(Duration::from_secs(4)), "{due:?}");
 }
 
 #[test]
