@@ -242,17 +242,39 @@ mod tests {
 
     #[test]
     fn d20_the_origin_that_brings_most_gives_way_however_much_work_it_does() {
-        let mut backlog = Backlog::new(Limits { envelopes: 64, bytes: usize::MAX });
         let mut rated: Vec<_> = (0..400).map(|nonce| arrival(nonce, 80, 50, 1)).collect();
         rated.sort_by_key(|arrival| arrival.envelope.rating());
-        let (low, high) = rated.split_at(10);
-        for arrival in low {
-            backlog
-                .push(Arrival { origin: Origin::Network(Network::Shared(2)), ..arrival.clone() });
+        let origin = Origin::Network(Network::Shared(2));
+        rated[..10].iter_mut().for_each(|low| low.origin = origin);
+        for from in [0, 10] {
+            // Before the others, and after them.
+            rated.rotate_left(from);
+            let mut backlog = Backlog::new(Limits { envelopes: 64, bytes: usize::MAX });
+            rated.iter().for_each(|arrival| drop(backlog.push(arrival.clone())));
+            let few = backlog.take(20);
+            let honest = few.iter().filter(|one| one.origin == origin);
+            assert_eq!(honest.count(), 10, "and it is read in turn");
         }
-        high.iter().for_each(|arrival| drop(backlog.push(arrival.clone())));
-        let few = backlog.take(20);
-        let honest = few.iter().filter(|one| one.origin == Origin::Network(Network::Shared(2)));
-        assert_eq!(honest.count(), 10, "and it is read in turn");
+    }
+
+    #[test]
+    fn what_was_read_counts_for_no_share_any_more() {
+        let mut backlog = Backlog::new(Limits { envelopes: 64, bytes: usize::MAX });
+        (0..60).for_each(|nonce| drop(backlog.push(arrival(nonce, 80, 50, 1))));
+        assert_eq!(backlog.take(50).len(), 50);
+        let shed = (0..60).flat_map(|nonce| backlog.push(arrival(nonce, 80, 50, 2)));
+        let two = Origin::Network(Network::Shared(2));
+        assert!(shed.map(|(_, arrival)| arrival.origin).all(|origin| origin == two));
+    }
+
+    #[test]
+    fn of_equals_the_newest_goes_and_last_what_came_past_the_pool() {
+        let mut backlog = Backlog::new(Limits { envelopes: 2, bytes: usize::MAX });
+        let direct = Arrival { direct: true, ..arrival(0, 1_000, 50, 1) };
+        let mut numbers = Vec::new();
+        for arrival in [direct, arrival(1, 80, 50, 1), arrival(1, 80, 50, 1)] {
+            numbers.extend(backlog.push(arrival).into_iter().map(|(number, _)| number));
+        }
+        assert_eq!(numbers, [2]);
     }
 }

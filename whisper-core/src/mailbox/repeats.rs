@@ -76,3 +76,48 @@ const Y_END: usize = 65;
 const LONGER: u64 = 3_600;
 /// Some 12 MiB. To fill it costs the work for as many messages that a filter here wants.
 const MOST: usize = 65_536;
+
+#[cfg(test)]
+mod tests {
+    use core::time::Duration;
+
+    use super::*;
+    use crate::envelope::Draft;
+    use crate::identity::SymmetricKey;
+    use crate::inbox::Filter;
+    use crate::inbox::Inbox;
+    use crate::topic::Topic;
+
+    const NOW: Timestamp = Timestamp::from_secs(1_600_000_000);
+
+    fn envelope(ttl: u64) -> Envelope {
+        let draft = Draft::new(NOW, Duration::from_secs(ttl), Topic::default(), Default::default());
+        draft.unwrap().seal(0)
+    }
+
+    fn filter() -> FilterId {
+        let key = SymmetricKey::from_bytes(&[7; 32]).unwrap();
+        Inbox::new().add(Filter::new(alloc::sync::Arc::new(key)))
+    }
+
+    #[test]
+    fn no_more_is_remembered_than_there_is_room_for() {
+        let (envelope, filter) = (envelope(50), filter());
+        let mut repeats = Repeats::default();
+        for number in 0..MOST + 10 {
+            let message = [number.to_be_bytes(); 4].concat().try_into().unwrap();
+            assert!(!repeats.note(NOW, &envelope, message, filter));
+        }
+        assert_eq!((repeats.seen.len(), repeats.by_time.len()), (MOST, MOST));
+    }
+
+    #[test]
+    fn an_envelope_that_dies_sooner_shortens_nothing() {
+        let filter = filter();
+        let mut repeats = Repeats::default();
+        assert!(!repeats.note(NOW, &envelope(1_000), [1; 32], filter));
+        assert!(repeats.note(NOW, &envelope(50), [1; 32], filter));
+        let later = NOW.saturating_add(Duration::from_secs(1_000 + LONGER));
+        assert!(repeats.note(later, &envelope(50), [1; 32], filter));
+    }
+}

@@ -27,6 +27,7 @@ fn what_a_slow_reader_has_not_taken_is_not_acknowledged_and_comes_later() {
     let meanwhile = bob.wait(now, later);
     assert!(meanwhile.events.is_empty() && meanwhile.sent.is_empty(), "{meanwhile:?}");
     let mut texts = bob.resume(later).texts();
+    assert!(texts.len() < 20, "a slice at a time");
     let rest = bob.wait(later, after(9_001));
     texts.extend(rest.texts());
     assert_eq!(texts, (0..40).map(|n| alloc::format!("{n}")).collect::<Vec<_>>());
@@ -41,9 +42,12 @@ fn what_a_slow_reader_has_not_taken_is_not_acknowledged_and_comes_later() {
 fn an_invitation_waits_for_a_slow_reader_too() {
     let [mut alice, mut bob] = [1, 2].map(|seed| Party::new(seed, false));
     bob.mailbox.pause(&bob.key);
+    let sessions = |bob: &Party| alloc::format!("{:?}", bob.mailbox.sessions(&bob.key));
+    let before = sessions(&bob);
     for envelope in alice.invite(NOW, bob.key, "hello").sent {
         assert!(bob.hear(NOW, &envelope).events.is_empty());
     }
+    assert_eq!(sessions(&bob), before, "nothing is opened");
     let mut events = bob.resume(NOW).events;
     events.extend(bob.wait(NOW, after(1)).events);
     assert!(matches!(events[..], [SessionEvent::Invited { .. }]), "{events:?}");
@@ -85,6 +89,10 @@ fn what_comes_before_its_invitation_waits_for_it() {
 fn strangers_fill_no_more_than_the_room_there_is() {
     let mut bob = Party::new(2, false);
     let limit = Limits::waiting(1 << 22);
+    for _ in 0..2 {
+        bob.hear(NOW, &foreign(NOW, 0, CLASS, 0));
+        assert_eq!(bob.mailbox.waiting_len(), 1, "none waits twice");
+    }
     for nonce in 0..3_000 {
         let envelope = foreign(NOW, nonce as u32, CLASS, nonce);
         bob.hear(NOW, &envelope);
