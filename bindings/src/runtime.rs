@@ -1,6 +1,7 @@
 //! Where asynchronous calls run: one runtime for the process, made when it is needed first.
 
 use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::LazyLock;
 use std::sync::atomic::AtomicU64;
@@ -8,6 +9,7 @@ use std::sync::atomic::Ordering;
 
 use tokio::runtime::Builder;
 use tokio::runtime::Runtime;
+use tokio::sync::oneshot;
 use tokio::task::JoinError;
 use tokio::task::JoinHandle;
 
@@ -22,21 +24,37 @@ pub fn running_jobs() -> u64 {
 }
 
 /// Runs `job` on the runtime until it is done, the token is cancelled or the caller goes away.
-pub(crate) async fn run<T: Send + 'static>(
+pub(crate) fn run<T: Send + 'static>(
     cancel: Option<Arc<CancelToken>>,
     job: impl Future<Output = Result<T, WhisperError>> + Send + 'static,
+) -> impl Future<Output = Result<T, WhisperError>> + Send {
+    run_boxed(cancel, Box::pin(job))
+}
+
+/// As [`run`]. Boxes keep the library small: all jobs are one type of task, whatever they do.
+async fn run_boxed<T: Send + 'static>(
+    cancel: Option<Arc<CancelToken>>,
+    job: Job<Result<T, WhisperError>>,
 ) -> Result<T, WhisperError> {
     let runtime = RUNTIME.as_ref().map_err(Clone::clone)?;
     let running = Running::new();
-    let mut task = Task(runtime.spawn(async move {
-        let _running = running;
-        tokio::select! {
+    let (done, outcome) = oneshot::channel();
+    let job: Job<()> = Box::pin(async move {
+        let outcome = tokio::select! {
             biased;
             error = cancelled(cancel) => Err(error),
             outcome = job => outcome,
-        }
-    }));
-    joined((&mut task.0).await)?
+        };
+        // Whoever has the outcome finds that the job runs no more.
+        drop(running);
+        let _ = done.send(outcome);
+    });
+    let mut task = Task(runtime.spawn(job));
+    match outcome.await {
+        Ok(outcome) => outcome,
+        // It has ended without one.
+        Err(_) => Err(joined((&mut task.0).await).err().unwrap_or(WhisperError::Cancelled)),
+    }
 }
 
 /// What a task has come to. A defect goes on to the caller, who gets it as an exception.
@@ -60,10 +78,12 @@ pub(crate) fn enter() -> Result<tokio::runtime::EnterGuard<'static>, WhisperErro
     Ok(RUNTIME.as_ref().map_err(Clone::clone)?.enter())
 }
 
-/// A job that ends when nobody waits for it.
-struct Task<T>(JoinHandle<T>);
+type Job<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
-impl<T> Drop for Task<T> {
+/// A job that ends when nobody waits for it.
+struct Task(JoinHandle<()>);
+
+impl Drop for Task {
     fn drop(&mut self) {
         self.0.abort();
     }
