@@ -122,10 +122,10 @@ impl<T> Feed<T> {
         self.0.lock().append(item, bytes);
     }
 
-    /// Whether no more should be made.
+    /// Whether no more should be made. Where nobody reads, nothing waits.
     pub(crate) fn is_full(&self) -> bool {
         let state = self.0.lock();
-        state.items.len() >= self.0.capacity || state.bytes >= MAX_BYTES
+        !state.closed && (state.items.len() >= self.0.capacity || state.bytes >= MAX_BYTES)
     }
 
     /// Rings `read_on` once the reader has read half of what fits.
@@ -181,6 +181,10 @@ impl<T> Shared<T> {
 
 impl<T> State<T> {
     fn append(&mut self, item: T, bytes: usize) {
+        if self.closed {
+            self.missed = 0;
+            return;
+        }
         match mem::take(&mut self.missed) {
             0 => (),
             missed => self.items.push_back((Err(Lagged(missed)), 0)),
@@ -268,6 +272,15 @@ mod tests {
         assert!(!feed.is_closed());
         drop(stream);
         assert!(feed.is_closed());
+    }
+
+    #[tokio::test]
+    async fn what_nobody_reads_is_neither_kept_nor_ever_full() {
+        let (feed, stream) = channel(2);
+        drop(stream);
+        (1..=5).for_each(|item| feed.push_always(item, MAX_BYTES));
+        assert!(!feed.is_full());
+        assert!(feed.0.lock().items.is_empty());
     }
 
     #[tokio::test]

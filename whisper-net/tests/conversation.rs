@@ -258,6 +258,34 @@ async fn a_text_that_was_acknowledged_is_never_dropped_by_a_full_queue_afterward
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_account_whose_events_nobody_reads_goes_on() {
+    let network = MemoryNetwork::new();
+    let mut settings = config(&network, "there");
+    settings.backlog = 2;
+    let (here, there) = (start(&network, "here"), whisper_net::start(settings).unwrap());
+    connect(&here, &there).await;
+    let (mut alice, Person { talks, hears, key }) =
+        (Person::on(&here).await, Person::on(&there).await);
+    talks.add_contact(alice.key).await.unwrap();
+    drop(hears);
+    alice.talks.set_ttl(SessionTtl::Day).await.unwrap();
+    within(alice.talks.invite(key, "0").await.unwrap()).await.unwrap();
+    for n in 1..6 {
+        within(alice.talks.send(key, format!("{n}")).await.unwrap()).await.unwrap();
+    }
+    let mut acknowledged = 0;
+    let away = Duration::from_secs(6 * 3_600);
+    while acknowledged < 5 {
+        let event = tokio::time::timeout(away, alice.hears.next()).await;
+        match event.expect("all is acknowledged").unwrap().unwrap() {
+            SessionEvent::Acknowledged { names, .. } => acknowledged += names.len(),
+            SessionEvent::Established { .. } => {}
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_identity_hears_what_came_before_it_was_there() {
     let (here, there) = pair(&MemoryNetwork::new()).await;
     let (alice, bob) = (Person::on(&here).await, identity());
