@@ -24,8 +24,10 @@ use whisper_core::session::SessionTtl;
 use whisper_net::Closed;
 use whisper_net::ConversationError;
 use whisper_net::Conversations;
+use whisper_net::Delivery;
 use whisper_net::Handle;
 use whisper_net::NoEntropy;
+use whisper_net::Post;
 use whisper_net::SessionEvent;
 use whisper_net::Stream;
 use whisper_net::memory::MemoryNetwork;
@@ -283,6 +285,36 @@ async fn an_account_whose_events_nobody_reads_goes_on() {
             other => panic!("{other:?}"),
         }
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_acknowledgement_is_not_lost_while_the_queue_of_posts_is_full() {
+    let ((here, mut alice), (there, mut bob)) = two().await;
+    bob.talks.add_contact(alice.key).await.unwrap();
+    alice.talks.set_ttl(SessionTtl::Day).await.unwrap();
+    alice.invites(&bob, "hello").await;
+    bob.is_established_with(&alice).await;
+    bob.hears(&alice, "hello").await;
+    alice.says(&bob, "are you there?").await;
+    bob.hears(&alice, "are you there?").await;
+    let peer = here.peers().await.unwrap()[0].info.peer;
+    here.disconnect(peer).await.unwrap();
+    while !there.peers().await.unwrap().is_empty() {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    // Nobody takes them, and whoever waits for room is given what becomes free.
+    let large = || Post::to_all(common::key(), common::TOPIC, vec![0; 1 << 20]);
+    let posts: Vec<_> = (0..15).map(|_| there.post(large())).collect();
+    let mut waits = std::pin::pin!(there.post_when_ready(large()));
+    let hour = Duration::from_secs(3_600);
+    assert!(tokio::time::timeout(hour, &mut waits).await.is_err());
+    posts.iter().for_each(Delivery::cancel);
+    within(waits).await.cancel();
+    connect(&here, &there).await;
+    let event = tokio::time::timeout(6 * hour, alice.hears.next()).await;
+    // The first that she hears of him is what he has acknowledged.
+    let event = event.expect("it was acknowledged").unwrap().unwrap();
+    assert!(matches!(event, SessionEvent::Established { .. }), "{event:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -48,7 +48,7 @@ pub(crate) struct Progress {
 
 /// Room for one submission in the queue.
 pub(crate) struct Room {
-    _permit: OwnedSemaphorePermit,
+    _permit: Option<OwnedSemaphorePermit>,
 }
 
 /// The queue's end.
@@ -76,6 +76,14 @@ pub(super) struct Arrived {
     pub(super) replaced: Vec<(PostId, Submission)>,
     /// Each was handed in before it was cancelled: look at the posts first.
     pub(super) cancelled: Vec<PostId>,
+}
+
+impl Room {
+    /// Room that is taken from nobody, for what this node sends by itself: its callers bound how much
+    /// that is.
+    pub(crate) const fn beyond() -> Self {
+        Self { _permit: None }
+    }
 }
 
 impl Intake {
@@ -118,13 +126,13 @@ impl Shared {
     /// Waits for room for so many bytes; nothing once the node has ended.
     pub(super) async fn room(&self, bytes: usize) -> Option<Room> {
         let permit = Arc::clone(&self.room).acquire_many_owned(price(bytes)).await;
-        permit.ok().map(|permit| Room { _permit: permit })
+        permit.ok().map(|permit| Room { _permit: Some(permit) })
     }
 
     /// Room for so many bytes, if it is free.
     pub(super) fn free_room(&self, bytes: usize) -> Result<Room, PostError> {
         match Arc::clone(&self.room).try_acquire_many_owned(price(bytes)) {
-            Ok(permit) => Ok(Room { _permit: permit }),
+            Ok(permit) => Ok(Room { _permit: Some(permit) }),
             Err(TryAcquireError::NoPermits) => Err(PostError::QueueFull),
             Err(TryAcquireError::Closed) => Err(PostError::Closed),
         }

@@ -286,7 +286,9 @@ impl Reader {
             lane: Some(outgoing.peer),
         };
         let delivery = match place {
-            None => self.outbox.send(submission, None),
+            // Sessions do not say it again. It is an acknowledgement for each of them and delay, or
+            // what follows the first envelope of a step.
+            None => self.outbox.send(submission, Some(Room::beyond())),
             Some(Place::Room(room)) => self.outbox.send(submission, Some(room)),
             Some(Place::Of(delivery)) => {
                 self.outbox.replace(&delivery, submission);
