@@ -233,7 +233,8 @@ struct Held {
 
 impl Held {
     fn note(&mut self, unfinished: &Job) {
-        self.by_short |= unfinished.is_short();
+        // One that may not begin yet is not short.
+        self.by_short |= unfinished.is_short() && !self.is_behind_long(unfinished);
         if let Some(lane) = unfinished.lane {
             self.lanes.insert(lane);
             if !unfinished.is_short() {
@@ -449,11 +450,13 @@ mod tests {
         for number in [0, 2] {
             miner.jobs[number].lane = Some(lane);
         }
+        // What is in no lane waits for neither.
+        add(&mut miner, 4, rating_of(2), 0);
         let mut order = Vec::new();
-        for _ in 0..3 {
+        for _ in 0..4 {
             order.push(miner.next(|| NOW).await.unwrap().id);
         }
-        assert_eq!(order, [id(2), id(1), id(3)]);
+        assert_eq!(order, [2, 4, 1, 3].map(id));
     }
 
     #[tokio::test(start_paused = true)]
