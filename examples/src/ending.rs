@@ -41,7 +41,7 @@ pub fn asked_for() -> io::Result<impl Future<Output = ()>> {
 
 /// Whether the program was started with SIGHUP turned off. Linux tells; elsewhere it is not known.
 #[cfg(unix)]
-fn hang_up_is_ignored() -> bool {
+pub fn hang_up_is_ignored() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     let mask = ignored.and_then(|digits| u64::from_str_radix(digits.trim(), 16).ok());
