@@ -43,7 +43,8 @@ enum State {
     Waits { due: Instant, alone: Instant },
     /// An attempt or a connection lives.
     Busy,
-    /// The same, and its address has changed meanwhile.
+    /// The same, and its address or the network has changed meanwhile: it is dialled as soon as that
+    /// ends.
     Superseded,
 }
 
@@ -97,14 +98,16 @@ impl<A: Target> Dialler<A> {
         self.entries.retain(|entry| entry.address.name() != *name);
     }
 
-    /// Dials all addresses now that wait for a time, as if nothing had ever failed.
+    /// Dials all addresses now that wait for a time, as if nothing had ever failed, and others once
+    /// their attempt or connection is over. Attempts may be given up.
     pub fn hurry(&mut self, now: Instant) {
         for entry in &mut self.entries {
             entry.failures = 0;
             entry.clashes = 0;
-            if let State::Waits { due, alone } = &mut entry.state {
-                (*due, *alone) = (now, now);
-            }
+            entry.state = match entry.state {
+                State::Waits { .. } => State::Waits { due: now, alone: now },
+                State::Busy | State::Superseded => State::Superseded,
+            };
         }
     }
 
@@ -360,6 +363,8 @@ mod tests {
         assert_eq!(dialler.next(now, false), Some(FAR));
         dialler.hurry(now);
         assert_eq!(dialler.next_due(false), None, "it is being dialled");
+        dialler.ended(now, &FAR.name(), Outcome::default(), (false, 0));
+        assert_eq!(dialler.next(now, false), Some(FAR), "that was by the former network");
         dialler.ended(now, &FAR.name(), Outcome::default(), (false, 0));
         dialler.hurry(now);
         assert_eq!(dialler.next(now, false), Some(FAR));

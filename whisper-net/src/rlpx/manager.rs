@@ -129,9 +129,12 @@ impl Manager {
                 }
                 command = self.commands.recv() => match command {
                     Some(Command::Dial(node)) => self.add(Instant::now(), node),
-                    Some(Command::Forget(name)) => self.dialler.forget(&name),
+                    Some(Command::Forget(name)) => {
+                        self.dialler.forget(&name);
+                        self.attempts.remove(&name);
+                    }
                     Some(Command::Suspend(suspended)) => self.suspend(suspended),
-                    Some(Command::Hurry) => self.dialler.hurry(Instant::now()),
+                    Some(Command::Hurry) => self.hurry(Instant::now()),
                     None => return,
                 }
             }
@@ -152,9 +155,16 @@ impl Manager {
 
     fn suspend(&mut self, suspended: bool) {
         self.suspended = suspended;
-        if !suspended {
-            self.dialler.hurry(Instant::now());
+        match suspended {
+            true => self.attempts.clear(),
+            false => self.hurry(Instant::now()),
         }
+    }
+
+    /// Dials all anew. What is under way may go by a network that is gone.
+    fn hurry(&mut self, now: Instant) {
+        self.dialler.hurry(now);
+        self.attempts.clear();
     }
 
     fn dial(&mut self, now: Instant) {

@@ -302,7 +302,7 @@ pub(super) enum OpeningError {
     UnknownHost,
     #[error("the machine does not answer")]
     Silent,
-    #[error("another address of the node is dialled instead")]
+    #[error("the node is dialled anew instead")]
     Superseded,
     #[error(transparent)]
     Handshake(#[from] HandshakeError),

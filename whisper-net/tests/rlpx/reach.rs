@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use tokio::net::TcpListener;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
 use whisper_net::rlpx::Enode;
 use whisper_net::rlpx::RlpxConfig;
 use whisper_net::rlpx::Timing;
@@ -13,6 +15,7 @@ use whisper_net::transport::Transport;
 use whisper_net::transport::TransportEvent;
 
 use crate::ends::End;
+use crate::ends::PATIENCE;
 use crate::ends::config;
 use crate::ends::connect;
 use crate::ends::identity;
@@ -163,6 +166,28 @@ async fn when_the_network_changes_what_waits_is_dialled_and_dead_connections_end
     assert_eq!(alice.disconnected(dead).await, DisconnectReason::TimedOut);
     alice.transport.network_changed();
     bob.transport.dial(&alice.url()).unwrap();
-    let quiet = tokio::time::timeout(Duration::from_secs(5), alice.heard()).await;
+    let quiet = timeout(Duration::from_secs(5), alice.heard()).await;
     assert!(quiet.is_err(), "{living:?} answers and stays: {quiet:?}");
+}
+
+/// A node that has begun a handshake with one that says nothing, and would wait for an hour.
+async fn waiting(mute: &TcpListener) -> (End, TcpStream) {
+    let hour = Duration::from_secs(3_600);
+    let timing =
+        Timing { handshake: hour, retry_local: hour, retry_alone: hour, ..config(0).timing };
+    let mut node = End::with(RlpxConfig { timing, ..config(1) }).await;
+    node.transport.dial(&enode(2, mute.local_addr().unwrap().port())).unwrap();
+    (node, dialled(mute).await)
+}
+
+async fn dialled(mute: &TcpListener) -> TcpStream {
+    timeout(PATIENCE, mute.accept()).await.expect("it is dialled").unwrap().0
+}
+
+#[tokio::test]
+async fn an_attempt_by_the_former_network_is_begun_anew() {
+    let mute = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let (mut node, _former) = waiting(&mute).await;
+    node.transport.network_changed();
+    dialled(&mute).await;
 }
