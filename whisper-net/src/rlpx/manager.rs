@@ -98,8 +98,9 @@ impl Manager {
             _ = closing.wait_for(|closing| *closing) => {}
             () = self.work() => {}
         }
-        // Nobody comes in any more.
+        // Nobody comes in any more, and nobody is dialled.
         drop(self.listener);
+        self.attempts.clear();
         while self.tasks.join_next().await.is_some() {}
     }
 

@@ -191,3 +191,10 @@ async fn an_attempt_by_the_former_network_is_begun_anew() {
     node.transport.network_changed();
     dialled(&mute).await;
 }
+
+#[tokio::test]
+async fn a_transport_closes_without_waiting_for_what_it_dials() {
+    let mute = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let (mut node, _socket) = waiting(&mute).await;
+    node.close().await;
+}
