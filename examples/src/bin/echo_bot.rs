@@ -38,7 +38,11 @@ async fn run(options: &Options) -> Result<(), Failure> {
     let (talks, mut hears) = node.converse(identity).await?;
     loop {
         match tokio::select! { event = hears.next() => event, () = &mut end => None } {
-            Some(Ok(event)) => answer(&talks, event).await.unwrap_or_else(|why| say!("{why}")),
+            // It may have to wait until there is room for the echo.
+            Some(Ok(event)) => tokio::select! {
+                answered = answer(&talks, event) => answered.unwrap_or_else(|why| say!("{why}")),
+                () = &mut end => break,
+            },
             Some(Err(lagged)) => say!("{lagged}"),
             None => break,
         }

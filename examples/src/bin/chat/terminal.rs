@@ -123,7 +123,11 @@ impl Chat {
         loop {
             let way = tokio::select! {
                 line = lines.recv() => match line.transpose()? {
-                    Some(line) => self.read(line).await,
+                    // It may have to wait until there is room for what it says.
+                    Some(line) => tokio::select! {
+                        way = self.read(line) => way,
+                        () = &mut end => self.unsaid("the chat ends").or(Some(Way::Asked)),
+                    },
                     None if io::stdin().is_terminal() => Some(Way::Asked),
                     None => Some(Way::InputEnded),
                 },
@@ -303,6 +307,7 @@ impl Chat {
         while let Some(done) = self.underway.try_join_next() {
             self.unsent += usize::from(!done.unwrap_or(false));
         }
+        while self.reports.try_join_next().is_some() {}
     }
 
     /// The one way out: waits for what is on its way, says goodbye and shuts the node down. Gives the
@@ -326,10 +331,13 @@ impl Chat {
         self.reports.abort_all();
         // A goodbye ends the session at once, whatever is still on its way to the other side.
         if let (Some(peer), false) = (self.peer, matches!(way, Way::InputEnded)) {
-            // The other side may have been first.
-            if let Ok(goodbye) = self.talks.close(peer).await {
-                let _ = tokio::time::timeout(GOODBYE, goodbye.into_future()).await;
-            }
+            let goodbye = async {
+                // The other side may have been first.
+                if let Ok(goodbye) = self.talks.close(peer).await {
+                    let _ = goodbye.into_future().await;
+                }
+            };
+            let _ = tokio::time::timeout(GOODBYE, goodbye).await;
         }
         node.shutdown().await;
         Ok(self.unsent + waiting)
