@@ -55,7 +55,9 @@ impl AddressThrottle {
             self.forget_oldest();
         }
         self.recent.insert(who);
-        self.networks.insert(network, neighbours.saturating_add(1));
+        // Read anew: the oldest may have been a neighbour.
+        let neighbours = self.networks.entry(network).or_default();
+        *neighbours = neighbours.saturating_add(1);
         self.order.push_back((now, who));
         true
     }
@@ -120,6 +122,19 @@ mod tests {
         assert_eq!(admitted, MAX_PER_NETWORK);
         let others = (0..100_u8).map(|n| IpAddr::from([203, n, 113, 7]));
         assert_eq!(others.filter(|from| throttle.admits(start, *from)).count(), 100);
+    }
+
+    #[test]
+    fn a_network_counts_as_many_as_are_remembered() {
+        let mut throttle = AddressThrottle::new(INTERVAL, true);
+        let start = Instant::now();
+        let first = 0x0b00_0000;
+        for number in 0..MAX_RECENT as u32 {
+            throttle.admits(start, IpAddr::from((first + (number << 8)).to_be_bytes()));
+        }
+        // It takes the place of its own neighbour.
+        throttle.admits(start, IpAddr::from((first + 1_u32).to_be_bytes()));
+        assert_eq!(throttle.networks.values().sum::<usize>(), MAX_RECENT);
     }
 
     #[test]
