@@ -42,6 +42,10 @@ pub(crate) fn start(
                     () = read_on.notified() => Some(Batch::default()),
                 }
             };
+            if is_stuck && queue.is_closed() {
+                // What cannot be read now will never be.
+                break;
+            }
             match worker.step(input, true).await {
                 Some(next) => worker = next,
                 None => break,

@@ -6,6 +6,8 @@ mod common;
 
 use std::future::poll_fn;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
 use std::task::Context;
 use std::task::Poll;
 use std::time::Duration;
@@ -23,6 +25,7 @@ use common::rating;
 use common::ready;
 use common::start;
 use common::within;
+use rand_core::Rng;
 use whisper_core::envelope::Draft;
 use whisper_core::inbox::Filter;
 use whisper_core::message::Padding;
@@ -251,6 +254,29 @@ async fn c8_a_node_does_not_start_without_randomness() {
         config.entropy = common::failing_at(failing);
         assert_eq!(whisper_net::start(config).err(), Some(StartError::NoEntropy(NoEntropy)));
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn c8_a_node_without_randomness_ends_even_if_something_is_unread() {
+    let network = MemoryNetwork::new();
+    let is_dry = Arc::new(AtomicBool::new(false));
+    let (reads, os) = (Arc::clone(&is_dry), Entropy::os());
+    let mut settings = config(&network, "bob");
+    settings.entropy = Entropy::from_source(move |bytes| {
+        if reads.load(Ordering::Relaxed) {
+            return Err(NoEntropy);
+        }
+        os.rng()?.fill_bytes(bytes);
+        Ok(())
+    });
+    let (alice, bob) = (start(&network, "alice"), whisper_net::start(settings).unwrap());
+    connect(&alice, &bob).await;
+    let key = key();
+    let mut reader = bob.subscribe(Filter::new(key.clone())).await.unwrap();
+    is_dry.store(true, Ordering::Relaxed);
+    within(alice.post(Post::to_all(key, TOPIC, "hello"))).await.unwrap();
+    assert!(is_quiet(&mut reader).await);
+    within(bob.shutdown()).await;
 }
 
 #[test]

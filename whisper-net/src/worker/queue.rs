@@ -70,6 +70,11 @@ impl Queue {
         self.bell.notify_one();
     }
 
+    /// Whether nothing more comes in.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.lock().closed
+    }
+
     /// How many wait.
     pub(crate) fn len(&self) -> usize {
         self.lock().backlog.len()
