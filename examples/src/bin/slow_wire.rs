@@ -17,6 +17,7 @@ struct Slow<T> {
     wire: T,
     held: VecDeque<(Instant, TransportEvent)>,
     alarm: Pin<Box<Sleep>>,
+    ended: bool,
 }
 
 impl<T: Transport> Transport for Slow<T> {
@@ -30,13 +31,19 @@ impl<T: Transport> Transport for Slow<T> {
         events: &mut Vec<TransportEvent>,
     ) -> Poll<usize> {
         // Intake is bounded: while enough is held, the wire is left unread.
-        let mut fresh = Vec::new();
-        if self.held.len() < 1_024 && self.wire.poll_events(cx, &mut fresh) == Poll::Ready(0) {
-            return Poll::Ready(0);
+        while !self.ended && self.held.len() < 1_024 {
+            let mut fresh = Vec::new();
+            match self.wire.poll_events(cx, &mut fresh) {
+                // It wakes the task when there is more.
+                Poll::Pending => break,
+                Poll::Ready(count) => self.ended = count == 0,
+            }
+            let due = Instant::now() + Duration::from_secs(1);
+            self.held.extend(fresh.into_iter().map(|event| (due, event)));
         }
-        let due = Instant::now() + Duration::from_secs(1);
-        self.held.extend(fresh.into_iter().map(|event| (due, event)));
-        let Some((due, _)) = self.held.front() else { return Poll::Pending };
+        let Some((due, _)) = self.held.front() else {
+            return if self.ended { Poll::Ready(0) } else { Poll::Pending };
+        };
         self.alarm.as_mut().reset(*due);
         ready!(self.alarm.as_mut().poll(cx));
         events.extend(self.held.pop_front().map(|(_, event)| event));
@@ -59,15 +66,34 @@ impl<T: Transport> Transport for Slow<T> {
         self.wire.dial(address)
     }
 
+    fn network_changed(&mut self) {
+        self.wire.network_changed();
+    }
+
     fn offer(&mut self, protocol: Protocol) {
         self.wire.offer(protocol);
+    }
+
+    fn set_suspended(&mut self, suspended: bool) {
+        self.wire.set_suspended(suspended);
+    }
+
+    fn addresses(&self) -> Vec<String> {
+        self.wire.addresses()
+    }
+
+    fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.wire.poll_close(cx)
     }
 }
 
 #[tokio::main]
 async fn main() -> Result<(), Failure> {
     let network = MemoryNetwork::new();
-    let slow = |wire| Slow { wire, held: VecDeque::new(), alarm: Box::pin(sleep(Duration::ZERO)) };
+    let slow = |wire| {
+        let alarm = Box::pin(sleep(Duration::ZERO));
+        Slow { wire, held: VecDeque::new(), alarm, ended: false }
+    };
     let ours = whisper_net::start(Config::new(slow(network.transport("ours"))))?;
     let _theirs = whisper_net::start(Config::new(network.transport("theirs")))?;
     let (begin, mut events) = (Instant::now(), ours.events().await?);
