@@ -100,7 +100,8 @@ fn answered(connection: &mut Connection, code: u8, payload: &[u8]) -> Option<Vec
     }
     match packet::decode_response(payload, ENVELOPES_PER_STEP).ok()? {
         Some(response) => connection.refused(&response.batch, response.refused),
-        None => Some(Vec::new()),
+        // It answers a packet all the same, and only one.
+        None => connection.refused(&[0; 32], Vec::new()),
     }
 }
 

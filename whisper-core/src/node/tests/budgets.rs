@@ -174,3 +174,14 @@ fn a_host_that_goes_on_after_a_throttle_makes_no_backlog_grow() {
     }
     assert!(node.pool().len() >= 600);
 }
+
+#[test]
+fn an_answer_of_an_unknown_version_answers_one_packet_and_no_more() {
+    let mut node = node_with(config(), &[BOB]);
+    let _ = node.publish(NOW, letter(1)).unwrap().count();
+    let mut unknown = crate::rlp::Writer::new();
+    unknown.list(|items| _ = items.uint(2));
+    let mut answer = || receive(&mut node, NOW, BOB, code::MESSAGES_RESPONSE, unknown.as_bytes());
+    let outputs: Vec<_> = (0..101).flat_map(|_| answer()).collect();
+    assert_eq!(outputs, [Output::Disconnect(BOB, Violation::Unwanted)]);
+}
