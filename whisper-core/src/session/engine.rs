@@ -171,7 +171,11 @@ impl Sessions {
     /// batch removes what was stored.
     pub fn burn(&mut self) -> Vec<SessionOutput> {
         let mut change = Change::default();
-        change.seen.extend(self.steps.end_all().flat_map(|step| step.seen));
+        for step in self.steps.end_all() {
+            change.seen.extend(step.seen);
+            // Their batches are perhaps being written.
+            change.gone.extend(step.put.iter().map(|session| session.facts.id));
+        }
         change.gone.extend(self.live.keys());
         let step = self.step(change);
         self.live.clear();

@@ -120,3 +120,16 @@ fn what_has_ended_is_removed_from_the_store() {
     bob.hear(NOW, &sent[0]);
     assert_eq!((sessions(&alice), sessions(&bob)), (0, 0));
 }
+
+#[test]
+fn when_all_is_burned_nothing_remains_of_a_step_that_was_still_being_stored() {
+    let [mut alice, bob] = [1, 2].map(Party::new);
+    let options = InviteOptions::default();
+    let step = alice.sessions.invite(NOW, bob.key(), options, None, &mut alice.rng).unwrap();
+    let burned = alice.sessions.burn();
+    for output in step.iter().chain(&burned) {
+        let SessionOutput::Persist(batch) = output else { panic!("{output:?}") };
+        alice.write(batch);
+    }
+    assert!(alice.restored(NOW).live.is_empty());
+}
