@@ -72,7 +72,7 @@ pub struct Sessions {
     pub(super) account: Account,
     pub(super) live: Book,
     pub(super) steps: Steps,
-    /// Whether a record of the settings was given out.
+    /// Whether a record of the settings is stored.
     settings_stored: bool,
     // What follows from the rest, or from looking at the clock.
     pub(super) watch: Watch,
@@ -199,15 +199,17 @@ impl Sessions {
     }
 
     /// Puts a step off until its batch is stored.
-    pub(super) fn step(&mut self, change: Change) -> Vec<SessionOutput> {
-        let settings = (change.settings.is_none() && !self.settings_stored)
-            .then(|| self.account.settings.record());
-        vec![SessionOutput::Persist(self.steps.begin(change, settings))]
+    pub(super) fn step(&mut self, mut change: Change) -> Vec<SessionOutput> {
+        // What an outstanding step makes of the settings is newer than what is known here.
+        if !self.settings_stored && !self.steps.are_settings_busy() {
+            change.settings.get_or_insert(self.account.settings);
+        }
+        vec![SessionOutput::Persist(self.steps.begin(change))]
     }
 
     /// The only place where sessions change.
     fn apply(&mut self, now: Timestamp, change: Change) -> (Vec<SessionOutput>, Vec<Topic>) {
-        self.settings_stored = true;
+        self.settings_stored |= change.settings.is_some();
         for id in change.gone {
             if let Some(session) = self.live.remove(&id) {
                 for (number, lane) in session.channel.lanes() {

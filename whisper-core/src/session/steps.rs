@@ -29,12 +29,11 @@ pub(super) struct Steps {
 }
 
 impl Steps {
-    /// Puts a step off until its batch is stored, which holds `more` too.
-    pub(super) fn begin(&mut self, change: Change, more: Option<Record>) -> Batch {
+    /// Puts a step off until its batch is stored.
+    pub(super) fn begin(&mut self, change: Change) -> Batch {
         let id = BatchId(self.next);
         self.next = self.next.saturating_add(1);
-        let mut records = change.records();
-        records.extend(more);
+        let records = change.records();
         self.outstanding.insert(id, change);
         Batch { id, records }
     }

@@ -133,3 +133,25 @@ fn when_all_is_burned_nothing_remains_of_a_step_that_was_still_being_stored() {
     }
     assert!(alice.restored(NOW).live.is_empty());
 }
+
+#[test]
+fn a_setting_outlives_a_restart_if_another_step_was_taken_before_it_was_stored() {
+    let [mut alice, bob] = [1, 2].map(Party::new);
+    let options = InviteOptions::default();
+    let set = alice.sessions.set_ttl(SessionTtl::Hour).unwrap();
+    let next = alice.sessions.invite(NOW, bob.key(), options, None, &mut alice.rng).unwrap();
+    alice.run(NOW, set);
+    alice.run(NOW, next);
+    assert_eq!(alice.restored(NOW), alice.sessions);
+}
+
+#[test]
+fn settings_are_stored_with_the_next_step_where_the_first_could_not_be_stored() {
+    let [mut alice, bob, carol] = [1, 2, 3].map(Party::new);
+    let first = alice.sessions.add_contact(NOW, bob.key(), &mut alice.rng).unwrap();
+    alice.befriend(carol.key());
+    alice.sessions.not_stored(batch(&first));
+    assert!(!alice.store.values().any(|state| state[1] == 2));
+    alice.befriend(bob.key());
+    assert!(alice.store.values().any(|state| state[1] == 2));
+}
