@@ -1,5 +1,7 @@
 //! What one peer may still send.
 
+use core::time::Duration;
+
 use super::config::Budget;
 use super::config::Budgets;
 use crate::bucket::Bucket;
@@ -63,6 +65,12 @@ impl Allowance {
     pub(super) fn is_full(&mut self, now: Timestamp) -> bool {
         let buckets = [&mut self.bytes, &mut self.envelopes, &mut self.control];
         buckets.into_iter().all(|bucket| bucket.is_full(now))
+    }
+
+    /// Moves all moments back, after the clock was set back by as much.
+    pub(super) fn shift_back(&mut self, by: Duration) {
+        let buckets = [&mut self.bytes, &mut self.envelopes, &mut self.control];
+        buckets.into_iter().for_each(|bucket| bucket.shift_back(by));
     }
 }
 

@@ -218,6 +218,7 @@ impl Connections {
     /// Moves all moments back, after the clock was set back by as much.
     pub(super) fn shift_back(&mut self, by: Duration) {
         self.peers.values_mut().for_each(|connection| connection.shift_back(by));
+        self.allowances.values_mut().for_each(|allowance| allowance.shift_back(by));
     }
 
     /// Forgets the budgets of networks that are gone, once they are full. If too many are gone that

@@ -185,3 +185,18 @@ fn an_answer_of_an_unknown_version_answers_one_packet_and_no_more() {
     let outputs: Vec<_> = (0..101).flat_map(|_| answer()).collect();
     assert_eq!(outputs, [Output::Disconnect(BOB, Violation::Unwanted)]);
 }
+
+#[test]
+fn after_its_clock_was_set_back_a_node_leaves_nobody_unread_for_longer_than_the_debt_lasts() {
+    let control = Budget { per_second: 1, burst: 1 };
+    let budgets = Budgets { control, ..Budgets::default() };
+    let mut node = Node::new(Config { budgets: Some(budgets), ..config() }, [7; 32]);
+    connect(&mut node, MALLORY);
+    let _ = receive(&mut node, NOW, MALLORY, 99, &[0xc0]).len();
+    let outputs = receive(&mut node, NOW, MALLORY, 99, &[0xc0]);
+    assert_eq!(unread_until(&outputs), Some(after(1_000)));
+    let earlier = NOW.saturating_sub(Duration::from_secs(3_600));
+    let outputs = receive(&mut node, earlier, MALLORY, code::MESSAGES, &packet_of(&[]));
+    let until = earlier.saturating_add(Duration::from_secs(1));
+    assert_eq!(unread_until(&outputs), Some(until));
+}
