@@ -152,8 +152,10 @@ impl Node {
                 Err(Rejection::Duplicate) => {}
                 Err(rejection) => {
                     // By a clock that is a little ahead of ours it was not made in the future, and is
-                    // rated higher.
-                    if !self.policy.accepts(self.now, rating) {
+                    // rated higher. What we demand beyond the floor while space is short may have
+                    // risen while it waited here.
+                    let is_below_floor = rating < self.config.min_rating;
+                    if is_below_floor && !self.policy.accepts(self.now, rating) {
                         self.connections.penalise(peer, penalty(rejection));
                     }
                     if judged.refused.len() < ENVELOPES_PER_STEP {

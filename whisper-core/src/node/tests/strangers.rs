@@ -107,3 +107,24 @@ fn short_lived(made: Timestamp, number: u32) -> Envelope {
     let worth = |rating: Rating| rating >= min && rating.as_f64() < 2.0 * min.as_f64();
     (0..).map(envelope).find(|envelope| worth(envelope.rating())).unwrap()
 }
+
+#[test]
+fn a_peer_whose_envelopes_wait_here_while_the_demand_rises_is_not_cut_for_them() {
+    let peers: Vec<_> = (1..6).map(PeerId::new).collect();
+    let mut node = node_with(Config { pool_bytes: 30 * 700, ..config() }, &peers);
+    for number in 0..60 {
+        let from = peers[usize::from(number) % peers.len()];
+        let packet = packet_of(&[large_letter(number)]);
+        let _ = receive(&mut node, NOW, from, code::MESSAGES, &packet).len();
+    }
+    let raised = node.min_rating();
+    assert!(raised > config().min_rating);
+    let between: Vec<_> = (60..=255)
+        .map(|number| envelope(number, 400, 0.001))
+        .filter(|letter| letter.rating() < raised)
+        .take(60)
+        .collect();
+    assert_eq!(between.len(), 60);
+    let outputs = receive(&mut node, after(15_000), ALICE, code::MESSAGES, &packet_of(&between));
+    assert!(!outputs.contains(&Output::Disconnect(ALICE, Violation::Unwanted)));
+}
