@@ -32,10 +32,13 @@ mod connection;
 mod connections;
 mod contract;
 mod demand;
+mod dice;
 mod held;
 mod intake;
 mod line;
+mod scatter;
 mod skew;
+mod stem;
 mod window;
 
 use alloc::sync::Arc;
@@ -43,6 +46,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use self::admission::Policy;
+use self::connections::Arrival;
 use self::connections::Connections;
 use self::demand::Demand;
 use self::held::Chance;
@@ -76,6 +80,7 @@ pub use self::contract::Rejection;
 pub use self::contract::SettingError;
 pub use self::contract::Violation;
 pub use self::skew::Skew;
+pub use self::stem::Stem;
 
 /// A node of the network.
 ///
@@ -104,7 +109,7 @@ impl Node {
             pool: Pool::new(Limits { bytes: config.pool_bytes, guarded: config.guarded }, secret),
             held: Held::new(config.pool_bytes / 8),
             chance: Chance::new(&secret),
-            connections: Connections::new(&config),
+            connections: Connections::new(&config, &secret),
             config,
             now: Timestamp::default(),
             busy: false,
@@ -138,7 +143,7 @@ impl Node {
         envelope: Envelope,
     ) -> Result<Outputs<'_>, Rejection> {
         self.advance(now);
-        self.admit(None, envelope)?;
+        self.admit(Arrival { from: None, begins: true }, envelope)?;
         Ok(self.finish())
     }
 
@@ -337,6 +342,7 @@ impl Node {
         self.work_off_backlogs();
         self.release_due();
         self.adapt_demand();
+        self.connections.line_up_due(self.now, &self.pool);
         self.connections.rescan(self.now, &self.pool, self.config.light);
         self.connections.flush(self.now, &self.pool);
         self.connections.outputs()
@@ -344,6 +350,7 @@ impl Node {
 
     /// Says of an envelope of ours that it is not in the pool any more.
     fn tell_gone(&mut self, gone: &Gone) {
+        self.connections.end_waits(&self.pool, gone.slot);
         if gone.is_own() {
             // What has expired makes room first.
             let expired = gone.envelope.expiry() < self.now.as_secs();
@@ -353,9 +360,9 @@ impl Node {
     }
 
     /// Takes an envelope into the pool and offers it on.
-    fn admit(&mut self, from: Option<PeerId>, envelope: Envelope) -> Result<(), Rejection> {
+    fn admit(&mut self, arrival: Arrival, envelope: Envelope) -> Result<(), Rejection> {
         let rating = self.judge(&envelope)?;
-        self.release(from, envelope, rating)
+        self.release(arrival, envelope, rating)
     }
 
     /// The rating under which an envelope may enter, unless it may not or is here already.
@@ -368,10 +375,11 @@ impl Node {
     /// Takes an envelope that was judged into the pool and offers it on.
     fn release(
         &mut self,
-        from: Option<PeerId>,
+        arrival: Arrival,
         envelope: Envelope,
         rating: Rating,
     ) -> Result<(), Rejection> {
+        let from = arrival.from;
         let envelope = Arc::new(envelope);
         let network = from.and_then(|peer| self.connections.get(peer)).map(|peer| peer.network);
         let origin = network.map_or(Origin::Own, Origin::Network);
@@ -384,7 +392,7 @@ impl Node {
             })?;
         inserted.evicted.iter().for_each(|gone| self.tell_gone(gone));
         self.connections.emit(Event::Admitted { envelope, from });
-        self.connections.offer(self.now, &self.pool, inserted.slot, from, self.config.light);
+        self.connections.offer(self.now, &self.pool, inserted.slot, arrival, self.config.light);
         Ok(())
     }
 
@@ -392,7 +400,7 @@ impl Node {
     fn release_due(&mut self) {
         while let Some(envelope) = self.held.pop(self.now) {
             let hash = envelope.hash();
-            match self.admit(None, envelope) {
+            match self.admit(Arrival { from: None, begins: true }, envelope) {
                 Ok(()) | Err(Rejection::Duplicate) => {}
                 Err(Rejection::Expired | Rejection::VeryOld) => {
                     self.connections.emit(Event::Gone { hash, why: Departure::Expired });

@@ -1,5 +1,6 @@
 //! What a node is set to.
 
+use super::stem::Stem;
 use crate::pow::Rating;
 use crate::topic::Bloom;
 
@@ -28,6 +29,9 @@ pub struct Config {
     /// Whether the pool is [guarded](crate::pool::Limits), and the demanded rating is raised while it
     /// is nearly full. Off only to see what that is good for.
     pub guarded: bool,
+    /// How the author of an envelope is hidden. Without it envelopes of our own leave for all peers at
+    /// once, which tells whoever takes the time who wrote them.
+    pub stem: Option<Stem>,
 }
 
 impl Default for Config {
@@ -43,6 +47,7 @@ impl Default for Config {
             pool_bytes: 64 * 1024 * 1024,
             budgets: Some(Budgets::default()),
             guarded: true,
+            stem: None,
         }
     }
 }

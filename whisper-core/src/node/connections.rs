@@ -18,6 +18,8 @@ use super::contract::Output;
 use super::contract::Outputs;
 use super::contract::PeerInfo;
 use super::contract::Violation;
+use super::dice::Dice;
+use super::scatter::Scatter;
 use crate::packet;
 use crate::packet::code;
 use crate::peer::Network;
@@ -36,16 +38,28 @@ pub(super) struct Connections {
     budgets: Option<Budgets>,
     /// Kept until they are full again, so that a new connection begins with what the last one left.
     allowances: BTreeMap<Network, Allowance>,
+    /// What begins here, where the author of an envelope is hidden.
+    pub(super) scatter: Option<Scatter>,
     outputs: VecDeque<Output>,
 }
 
+/// How an envelope has come into the pool.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Arrival {
+    /// The peer that brought it, or nobody if it is our own.
+    pub(super) from: Option<PeerId>,
+    /// Whether it begins its way here: no peer is known to have it.
+    pub(super) begins: bool,
+}
+
 impl Connections {
-    pub(super) fn new(config: &Config) -> Self {
+    pub(super) fn new(config: &Config, secret: &[u8; 32]) -> Self {
         Self {
             peers: BTreeMap::new(),
             acknowledges: config.acknowledges,
             budgets: config.budgets,
             allowances: BTreeMap::new(),
+            scatter: config.stem.map(|stem| Scatter::new(Dice::new(secret), stem.scatter)),
             outputs: VecDeque::new(),
         }
     }
@@ -150,20 +164,54 @@ impl Connections {
         self.outputs.extend(until.map(|until| Output::Throttle(peer, until)));
     }
 
-    /// Offers a new envelope to all but the one that brought it.
+    /// Offers a new envelope to all but the one that brought it; to that one too, and to each at a
+    /// moment of its own, if the envelope begins here.
     pub(super) fn offer(
         &mut self,
         now: Timestamp,
         pool: &Pool,
         slot: Slot,
-        from: Option<PeerId>,
+        arrival: Arrival,
         light: bool,
     ) {
         let Some(entry) = pool.get(slot) else { return };
-        let relayed = entry.is_own() || !light;
+        let relayed = entry.is_own() || !light || arrival.begins;
+        let mut scatter = self.scatter.as_mut().filter(|_| arrival.begins);
+        let waits = scatter.as_mut().is_some_and(|scatter| scatter.begin(slot, arrival.from));
         for (peer, connection) in &mut self.peers {
-            connection.window.line.replace(slot, Some(*peer) == from);
-            if relayed && connection.wants(now, entry) {
+            let brought = Some(*peer) == arrival.from && !arrival.begins;
+            connection.window.line.replace(slot, brought);
+            if !relayed || !connection.wants(now, entry) {
+                continue;
+            }
+            match scatter.as_mut().filter(|_| waits) {
+                Some(scatter) => {
+                    scatter.wait(now, slot, entry.envelope(), *peer);
+                }
+                None => connection.window.line.push(entry.rating(), slot),
+            }
+        }
+    }
+
+    /// Relays the envelope in `slot` as any other from now on: others do, and who did not would have
+    /// begun with it.
+    pub(super) fn end_waits(&mut self, pool: &Pool, slot: Slot) {
+        let Some(scatter) = &mut self.scatter else { return };
+        for peer in scatter.end(slot) {
+            let connection = self.peers.get_mut(&peer);
+            if let Some((connection, entry)) = connection.zip(pool.get(slot)) {
+                connection.window.line.push(entry.rating(), slot);
+            }
+        }
+    }
+
+    /// Lines up what peers have waited for.
+    pub(super) fn line_up_due(&mut self, now: Timestamp, pool: &Pool) {
+        let Some(scatter) = &mut self.scatter else { return };
+        for _ in 0..CELLS_PER_STEP {
+            let Some((slot, peer)) = scatter.pop(now) else { break };
+            let connection = self.peers.get_mut(&peer);
+            if let Some((connection, entry)) = connection.zip(pool.get(slot)) {
                 connection.window.line.push(entry.rating(), slot);
             }
         }
@@ -175,11 +223,18 @@ impl Connections {
         self.peers.values_mut().for_each(|connection| connection.rescan_if_due(now));
         let scanning = self.peers.values().filter(|peer| peer.window.line.is_scanning()).count();
         let cells = CELLS_PER_STEP.checked_div(scanning).unwrap_or_default().max(1);
-        for connection in self.peers.values_mut() {
+        for (peer, connection) in &mut self.peers {
             let Some(status) = connection.status() else { continue };
             if connection.window.line.is_scanning() {
-                let wanted = |entry: &Entry| {
-                    (entry.is_own() || !light) && connection::wants(&status, now, entry)
+                let scatter = &mut self.scatter;
+                // Who connects anew, or changes what it wants, waits for what begins here as others do.
+                let mut waits = |slot, entry: &Entry| {
+                    let scatter = scatter.as_mut();
+                    scatter.is_some_and(|all| all.wait(now, slot, entry.envelope(), *peer))
+                };
+                let wanted = |slot, entry: &Entry| {
+                    let relayed = entry.is_own() || !light;
+                    relayed && connection::wants(&status, now, entry) && !waits(slot, entry)
                 };
                 connection.window.line.scan(pool, cells, wanted);
             }
@@ -206,7 +261,8 @@ impl Connections {
 
     /// The next moment at which something is due on a connection.
     pub(super) fn deadline(&self) -> Option<Timestamp> {
-        self.peers.values().filter_map(Connection::deadline).min()
+        let waits = self.scatter.as_ref().and_then(Scatter::deadline);
+        self.peers.values().filter_map(Connection::deadline).chain(waits).min()
     }
 
     /// What is known about each peer.
@@ -219,6 +275,7 @@ impl Connections {
     pub(super) fn shift_back(&mut self, by: Duration) {
         self.peers.values_mut().for_each(|connection| connection.shift_back(by));
         self.allowances.values_mut().for_each(|allowance| allowance.shift_back(by));
+        self.scatter.iter_mut().for_each(|scatter| scatter.shift_back(by));
     }
 
     /// Forgets the budgets of networks that are gone, once they are full. If too many are gone that

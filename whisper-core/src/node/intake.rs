@@ -8,6 +8,7 @@ use super::Node;
 use super::admission::SILENT_WINDOW;
 use super::budget::Price;
 use super::connection::Packet;
+use super::connections::Arrival;
 use super::contract::Event;
 use super::contract::Rejection;
 use super::contract::Violation;
@@ -142,7 +143,7 @@ impl Node {
             if self.connections.get(peer).is_none() {
                 return;
             }
-            match self.admit(Some(peer), envelope) {
+            match self.admit(Arrival { from: Some(peer), begins: false }, envelope) {
                 Ok(()) => {
                     if let Some(connection) = self.connections.get_mut(peer) {
                         connection.reward();
@@ -174,20 +175,27 @@ impl Node {
         let (alive, dead): (Vec<_>, Vec<_>) =
             read.into_iter().partition(|encoded| !is_freshly_expired(now.as_secs(), encoded));
         let hashes = keccak256_all(alive.iter().map(Encoded::as_bytes));
+        let scatter = self.connections.scatter.as_ref();
+        let is_scattering = |slot| scatter.is_some_and(|scatter| scatter.contains(slot));
         let Some(connection) = self.connections.peers.get_mut(&peer) else { return Vec::new() };
         let mut prices = alloc::vec![Price::Whole; dead.len()];
-        let mut unknown = Vec::new();
+        let (mut unknown, mut waited_for) = (Vec::new(), Vec::new());
         dead.iter().for_each(|encoded| connection.skew.note(now, encoded.issued()));
         for (encoded, hash) in alive.into_iter().zip(hashes.into_iter().map(EnvelopeHash::new)) {
             let slot = self.pool.find(&hash);
             // Flooding brings each envelope once from each peer: a second copy is no copy of that.
             let is_copy = slot.is_some_and(|slot| connection.window.line.bring(slot));
             prices.push(if is_copy { Price::Copy } else { Price::Whole });
-            if slot.is_none() {
-                connection.skew.note(now, encoded.issued());
-                unknown.push((encoded, hash));
+            match slot {
+                Some(slot) if is_scattering(slot) => waited_for.push(slot),
+                Some(_) => {}
+                None => {
+                    connection.skew.note(now, encoded.issued());
+                    unknown.push((encoded, hash));
+                }
             }
         }
+        waited_for.into_iter().for_each(|slot| self.connections.end_waits(&self.pool, slot));
         if let Some(allowance) = self.connections.allowance(peer, contended) {
             prices.into_iter().for_each(|price| allowance.spend_work(now, price));
         }

@@ -88,15 +88,23 @@ impl Line {
         self.scan.is_some() || self.missed && self.waiting.len() <= REFILL
     }
 
-    /// Goes on with the scan, for so many cells of the pool, and lines up what is `wanted`.
-    pub(super) fn scan(&mut self, pool: &Pool, cells: usize, wanted: impl Fn(&Entry) -> bool) {
+    /// Goes on with the scan, for so many cells of the pool, and lines up what is `wanted` of that
+    /// which the peer does not have.
+    pub(super) fn scan(
+        &mut self,
+        pool: &Pool,
+        cells: usize,
+        mut wanted: impl FnMut(Slot, &Entry) -> bool,
+    ) {
         let start = self.scan.take().unwrap_or_else(|| {
             self.missed = false;
             0
         });
         let end = start.saturating_add(cells);
-        for (slot, entry) in pool.in_cells(start..end).filter(|(_, entry)| wanted(entry)) {
-            self.push(entry.rating(), slot);
+        for (slot, entry) in pool.in_cells(start..end) {
+            if !self.known.contains(slot.index()) && wanted(slot, entry) {
+                self.push(entry.rating(), slot);
+            }
         }
         self.scan = Some(end).filter(|end| *end < pool.cells());
     }

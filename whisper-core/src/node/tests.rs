@@ -4,6 +4,7 @@ use alloc::vec;
 mod archive;
 mod budgets;
 mod held;
+mod scatter;
 mod strangers;
 
 use super::*;
