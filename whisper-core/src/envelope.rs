@@ -1,5 +1,6 @@
 //! Envelopes: what peers relay. A draft becomes one when a nonce closes it.
 
+mod backdate;
 mod encoded;
 
 use alloc::vec::Vec;
@@ -17,6 +18,8 @@ use crate::rlp::Writer;
 use crate::time::Timestamp;
 use crate::topic::Topic;
 
+pub use self::backdate::MAX_BACKDATE;
+pub use self::backdate::backdate;
 pub use self::encoded::Encoded;
 
 /// An envelope before its nonce.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use rand_core::Rng;
 use tokio::sync::watch;
+use whisper_core::envelope;
 use whisper_core::envelope::Draft;
 use whisper_core::envelope::Envelope;
 use whisper_core::inbox::Filter;
@@ -162,12 +163,11 @@ impl Handle {
 
     #[expect(clippy::needless_pass_by_value, reason = "a post is handed over")]
     fn post_into(&self, room: Option<Room>, post: Post) -> Delivery {
-        let (draft, nonce) = match self.seal(&post) {
+        let (draft, backdate, nonce) = match self.seal(&post) {
             Ok(sealed) => sealed,
             Err(why) => return self.0.outbox.fail(why),
         };
         let Post { target, patience, .. } = post;
-        let backdate = Duration::ZERO;
         let submission = Submission { draft, backdate, target, patience, nonce, lane: None };
         self.0.outbox.send(submission, room)
     }
@@ -178,7 +178,7 @@ impl Handle {
     /// # Errors
     /// [`DirectError`] if the message cannot be made or the peer cannot take it.
     pub async fn send_direct(&self, peer: PeerId, post: Post) -> Result<(), DirectError> {
-        let (draft, nonce) = self.seal(&post)?;
+        let (draft, _, nonce) = self.seal(&post)?;
         let envelope = draft.seal(nonce);
         Ok(self.ask(move |driver| driver.send_direct(peer, &envelope)).await??)
     }
@@ -373,11 +373,13 @@ impl Handle {
     }
 
     /// Encrypts, and checks what can be checked before the work. With a random nonce to begin at.
-    fn seal(&self, post: &Post) -> Result<(Draft, u64), PostError> {
+    fn seal(&self, post: &Post) -> Result<(Draft, Duration, u64), PostError> {
         let mut rng = self.0.entropy.rng()?;
         let (topic, data) = post.encrypt(&mut rng)?;
-        let draft = Draft::new(self.0.clock.now(), post.ttl, topic, data)?;
-        Ok((draft, rng.next_u64()))
+        let backdate = envelope::backdate(post.ttl, &mut rng);
+        let issued = self.0.clock.now().saturating_sub(backdate);
+        let draft = Draft::new(issued, post.ttl, topic, data)?;
+        Ok((draft, backdate, rng.next_u64()))
     }
 
     /// Waits for room for a message in the post queue; nothing once the node has ended.

@@ -128,7 +128,7 @@ async fn one_that_demands_too_much_does_not_stop_the_others() {
     // A tenth of a second of work: what is done at once may never be seen to be worked on.
     let delivery = alice.post(Post { ttl: Duration::from_secs(100_000), ..post() });
     let (target, expected, likely, left_out) = working(&delivery).await;
-    assert_eq!((target, left_out), (rating(0.002), 1));
+    assert_eq!((target, left_out), (rating(0.003_125), 1));
     assert!(likely > expected * 2 && likely < expected * 4);
     until(&delivery, |state| *state == DeliveryState::Acknowledged { by: 2 }).await;
 }
@@ -268,7 +268,7 @@ async fn strangers_that_demand_much_neither_stop_posts_nor_make_them_dear() {
     // Long enough for the work to be seen.
     let delivery = alice.post(Post { ttl: Duration::from_secs(100_000), ..post() });
     let (target, _, _, left_out) = working(&delivery).await;
-    assert_eq!((target, left_out), (rating(0.005), 3));
+    assert_eq!((target, left_out), (rating(0.012_5), 3));
     within(delivery.sent()).await.unwrap();
 }
 
@@ -290,7 +290,7 @@ async fn peers_that_we_dialled_decide_what_a_post_costs() {
     // Long enough for the work to be seen.
     let delivery = alice.post(Post { ttl: Duration::from_secs(100_000), ..post() });
     let (target, _, _, left_out) = working(&delivery).await;
-    assert_eq!((target, left_out), (rating(0.01), 1));
+    assert_eq!((target, left_out), (rating(0.012_5), 1));
 }
 
 #[tokio::test(start_paused = true)]

@@ -42,8 +42,8 @@ pub struct Outgoing {
     pub topic: Topic,
     /// How long the envelope lives.
     pub ttl: Duration,
-    /// How much earlier than now the envelope claims to be made, so that the clock of this machine
-    /// does not show.
+    /// How much earlier than now the envelope says to be made:
+    /// [`backdate`](crate::envelope::backdate).
     pub jitter: Duration,
     /// The encrypted message.
     pub data: Vec<u8>,
@@ -208,7 +208,10 @@ pub struct SessionInfo {
     pub ends_at: Timestamp,
 }
 
-/// How long the envelopes of sessions live: one choice for all of them, so that it tells nothing.
+/// How long the envelopes of sessions live: one choice for all of them, so that it does not tell them
+/// apart.
+///
+/// It tells accounts apart, as every peer sees it: the more of them keep the ten minutes, the less.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 pub enum SessionTtl {
     /// 60 seconds.

@@ -27,6 +27,7 @@ use super::record::Record;
 use super::record::Value;
 use super::record::Writer;
 use super::steadiness::Steadiness;
+use crate::envelope::backdate;
 use crate::identity::PublicKey;
 use crate::pow::Rating;
 use crate::time::Timestamp;
@@ -130,7 +131,7 @@ impl Session {
             message,
             topic: sealed.topic,
             ttl: ttl.as_duration(),
-            jitter: jitter(rng),
+            jitter: backdate(ttl.as_duration(), rng),
             data: sealed.data,
             seal_again_at: sealed.seal_again_at,
         };
@@ -335,11 +336,6 @@ impl Words {
             },
         })
     }
-}
-
-/// 0 to 4 seconds.
-pub(super) fn jitter(rng: &mut impl CryptoRng) -> Duration {
-    Duration::from_secs((rng.next_u32() % 5).into())
 }
 
 /// One hour, and the millisecond that makes its end possible.

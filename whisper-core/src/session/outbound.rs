@@ -17,11 +17,11 @@ use super::error::SessionError;
 use super::event::Ended;
 use super::live::Facts;
 use super::live::Session;
-use super::live::jitter;
 use super::seed;
 use super::seed::Invitation;
 use super::seed::InviteOptions;
 use super::steps::Change;
+use crate::envelope::backdate;
 use crate::identity::PublicKey;
 use crate::message;
 use crate::message::Padding;
@@ -200,7 +200,7 @@ impl Sessions {
             message: None,
             topic: Topic::random(rng),
             ttl: self.account.settings.ttl.as_duration(),
-            jitter: jitter(rng),
+            jitter: backdate(self.account.settings.ttl.as_duration(), rng),
             data,
             seal_again_at: None,
         })

@@ -11,15 +11,15 @@ use super::contract::SessionId;
 use super::hours::PER_HOUR;
 use super::hours::STRIDE;
 use super::hours::epoch;
+use crate::envelope::MAX_BACKDATE;
 use crate::time::Timestamp;
 use crate::topic::Topic;
 
 /// The hours beyond the watched ones in which an envelope may lie that says it was made at `issued`
 /// (seconds since the Unix epoch): what [`Sessions::look_late`](super::Sessions::look_late) is for.
 pub fn late_epochs(now: Timestamp, issued: u64) -> impl Iterator<Item = u64> {
-    // The sender dates envelopes up to four seconds back.
     let first = issued / 3_600;
-    let second = issued.saturating_add(4) / 3_600;
+    let second = issued.saturating_add(MAX_BACKDATE.as_secs()) / 3_600;
     let current = epoch(now);
     iter::once(first)
         .chain((second != first).then_some(second))

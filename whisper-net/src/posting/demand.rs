@@ -46,6 +46,8 @@ impl PeerDemand {
         submission: &Submission,
         cost: impl Fn(Rating) -> Duration,
     ) -> Option<Result<Choice, PostError>> {
+        let named = submission.target.is_some();
+        let cost = |rating| cost(if named { rating } else { on_ladder(rating) });
         let takers: Vec<&PeerInfo> = self.takers(submission).collect();
         let lowest = takers.iter().map(|peer| peer.min_rating).min()?.max(self.own);
         let patience = submission.patience;
@@ -55,7 +57,7 @@ impl PeerDemand {
                 return Some(Err(PostError::RatedTooLow { lowest, expected }));
             }
             Some(target) => target,
-            None => self.target(&takers, patience, &cost).unwrap_or(lowest),
+            None => on_ladder(self.target(&takers, patience, &cost).unwrap_or(lowest)),
         };
         let expected = cost(target);
         if expected > patience {
@@ -105,6 +107,41 @@ impl PeerDemand {
     }
 }
 
+/// The rating itself or the next above of those that all nodes work for: what our neighbours demand
+/// would tell the envelopes of one neighbourhood from others.
+fn on_ladder(rating: Rating) -> Rating {
+    let wanted = rating.as_f64();
+    if wanted <= 0.0 {
+        return rating;
+    }
+    let mut rung = Rating::DEFAULT_MINIMUM.as_f64();
+    while rung < wanted {
+        rung *= STEP;
+    }
+    while rung / STEP >= wanted {
+        rung /= STEP;
+    }
+    Rating::new(rung).unwrap_or(rating)
+}
+
+/// What one rung of the ladder is above the last: less would tell more, more would cost more.
+const STEP: f64 = 4.0;
 /// Work that is done for every peer that asks for it: nobody notices it, and it reaches honest peers
 /// among any number of others.
 const CHEAP: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_target_is_rounded_up_to_what_all_nodes_work_for() {
+        let rounded = |value| on_ladder(Rating::new(value).expect("a rating")).as_f64();
+        let same = [0.0, 0.0125, 0.05, 0.2, 0.8, 3.2, f64::MAX];
+        assert_eq!(same.map(rounded), same);
+        assert_eq!(
+            [0.000_1, 0.01, 0.21, 0.79, 0.81].map(rounded),
+            [0.2 / 2_048.0, 0.0125, 0.8, 0.8, 3.2]
+        );
+    }
+}

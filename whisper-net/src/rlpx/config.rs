@@ -48,7 +48,7 @@ impl RlpxConfig {
             identity,
             listen: None,
             host: None,
-            client: default_client(),
+            client: CLIENT.to_owned(),
             trusted: Vec::new(),
             allowed: None,
             protocols: vec![Protocol::WHISPER],
@@ -70,8 +70,7 @@ impl fmt::Debug for RlpxConfig {
     }
 }
 
-/// As go-ethereum writes it: name, version, system, language.
-fn default_client() -> String {
-    let (os, architecture) = (std::env::consts::OS, std::env::consts::ARCH);
-    format!("whisper/v{}/{os}-{architecture}/rust", env!("CARGO_PKG_VERSION"))
-}
+/// Name and version. Everybody who connects reads it: system and architecture, which go-ethereum adds,
+/// would tell nodes apart.
+const CLIENT: &str =
+    concat!("whisper/v", env!("CARGO_PKG_VERSION_MAJOR"), ".", env!("CARGO_PKG_VERSION_MINOR"),);
