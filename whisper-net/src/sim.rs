@@ -41,9 +41,11 @@ mod record;
 mod seeds;
 mod station;
 pub mod trial;
+pub mod watchers;
 mod world;
 
 pub use self::actor::Actor;
+pub use self::links::Connection;
 pub use self::record::Record;
 pub use self::record::What;
 pub use self::seeds::for_each_seed;

@@ -1,5 +1,7 @@
 //! Who is to be connected with whom, and whether they are.
 
+use std::time::Duration;
+
 use whisper_core::node::Direction;
 use whisper_core::node::Input;
 use whisper_core::peer::Network;
@@ -10,11 +12,24 @@ use super::station::Line;
 use super::station::Site;
 use super::world::World;
 
+/// Two sites that are connected, or are to be.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Connection {
+    /// Who dials.
+    pub from: Site,
+    /// Who is dialled.
+    pub to: Site,
+    /// What every packet takes at least, either way, where [`World::set_latencies`] has drawn it.
+    pub latency: Option<Duration>,
+}
+
 /// Two sites that are to be connected.
 pub(super) struct Link {
     from: Site,
     to: Site,
     wanted: bool,
+    /// What every packet takes at least, if [`World::set_latencies`] was asked for.
+    latency: Option<Duration>,
     /// What each side calls the other, while the connection stands.
     ends: Option<(PeerId, PeerId)>,
 }
@@ -23,7 +38,8 @@ impl World {
     /// Connects two sites: `from` dials. When the connection breaks it dials again; not after one
     /// side has cut the other.
     pub fn connect(&mut self, from: Site, to: Site) {
-        self.links.push(Link { from, to, wanted: true, ends: None });
+        let latency = self.draw_latency();
+        self.links.push(Link { from, to, wanted: true, latency, ends: None });
         self.open(self.links.len() - 1);
     }
 
@@ -83,8 +99,18 @@ impl World {
         self.far_ends[usize::try_from(peer.as_u64()).expect("a number that the world gave")]
     }
 
+    /// The connections that stand or are dialled again, with what a spy may know of them.
+    pub fn connections(&self) -> impl Iterator<Item = Connection> {
+        let wanted = self.links.iter().filter(|link| link.wanted);
+        wanted.map(|link| Connection { from: link.from, to: link.to, latency: link.latency })
+    }
+
+    pub(super) fn latency_of(&self, link: usize) -> Option<Duration> {
+        self.links[link].latency
+    }
+
     pub(super) fn open(&mut self, link: usize) {
-        let Link { from, to, wanted, ref ends } = self.links[link];
+        let Link { from, to, wanted, ref ends, .. } = self.links[link];
         if !wanted || ends.is_some() {
             return;
         }

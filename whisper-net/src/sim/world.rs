@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use chacha20::ChaCha20Rng;
@@ -39,6 +40,7 @@ pub struct World {
     /// Who is at the other end of each connection that ever was.
     pub(super) far_ends: Vec<Site>,
     pub(super) faults: Faults,
+    latencies: Option<(RangeInclusive<Duration>, Duration)>,
     rng: ChaCha20Rng,
     records: Vec<Record>,
     records_packets: bool,
@@ -62,6 +64,7 @@ impl World {
             links: Vec::new(),
             far_ends: Vec::new(),
             faults: Self::FAULTS,
+            latencies: None,
             rng: ChaCha20Rng::seed_from_u64(seed),
             records: Vec::new(),
             records_packets: false,
@@ -73,6 +76,13 @@ impl World {
         self.faults = faults;
     }
 
+    /// Gives each connection that is made from now on a latency of its own in whole milliseconds, uniform
+    /// in `base`. It is the same both ways and stays when the connection is dialled again. Each packet
+    /// takes up to `noise` more. What [`Faults::latency`] says holds for older connections.
+    pub fn set_latencies(&mut self, base: RangeInclusive<Duration>, noise: Duration) {
+        self.latencies = Some((base, noise));
+    }
+
     /// Sets whether packets are recorded, which takes as much memory as they do.
     pub fn record_packets(&mut self, whether: bool) {
         self.records_packets = whether;
@@ -82,6 +92,12 @@ impl World {
     pub fn add(&mut self, config: Config) -> Site {
         let node = self.node_of(config);
         self.add_actor(node)
+    }
+
+    /// Adds somebody who is built around a node, as the [`watchers`](super::watchers) are.
+    pub fn add_around<A: Actor>(&mut self, config: Config, build: impl FnOnce(Node) -> A) -> Site {
+        let node = self.node_of(config);
+        self.add_actor(build(node))
     }
 
     /// Adds somebody who is no plain node.
@@ -187,6 +203,12 @@ impl World {
         (actor as &dyn Any).downcast_ref()
     }
 
+    /// Whoever is at a site, to change without a step, if it is an `A`.
+    pub fn actor_mut<A: Actor>(&mut self, site: Site) -> Option<&mut A> {
+        let actor = self.stations[site.0].actor.as_deref_mut()?;
+        (actor as &mut dyn Any).downcast_mut()
+    }
+
     /// All sites, also those where nobody is.
     pub fn sites(&self) -> impl Iterator<Item = Site> + use<> {
         (0..self.stations.len()).map(Site)
@@ -200,6 +222,22 @@ impl World {
     /// A random number below `end`, which is not 0.
     pub fn below(&mut self, end: usize) -> usize {
         (self.rng.next_u64() % end as u64) as usize
+    }
+
+    /// The latency of a connection that is being made; without [`World::set_latencies`] none is drawn.
+    pub(super) fn draw_latency(&mut self) -> Option<Duration> {
+        let (base, _) = self.latencies.clone()?;
+        Some(uniform(&base, &mut self.rng))
+    }
+
+    /// What a packet takes on its way.
+    fn delay(&mut self, link: usize) -> Duration {
+        match (self.latency_of(link), &self.latencies) {
+            (Some(base), Some((_, noise))) => {
+                base + uniform(&(Duration::ZERO..=*noise), &mut self.rng)
+            }
+            _ => uniform(&self.faults.latency, &mut self.rng),
+        }
     }
 
     fn node_of(&mut self, config: Config) -> Node {
@@ -253,9 +291,10 @@ impl World {
     fn write(&mut self, at: Site, peer: PeerId) {
         while let Some(line) = self.stations[at.0].lines.get_mut(&peer) {
             let Some(packet) = line.take(self.faults.buffer) else { return };
-            let delay = delay(&self.faults, &mut self.rng);
-            line.arrives = line.arrives.max(self.now.saturating_add(delay));
             let (link, bytes) = (line.link, packet.payload.len());
+            let delay = self.delay(link);
+            let Some(line) = self.stations[at.0].lines.get_mut(&peer) else { return };
+            line.arrives = line.arrives.max(self.now.saturating_add(delay));
             let arrival = Happening::Arrives(line.to, line.known_there_as, packet);
             self.agenda.add(self.now, Happening::Written(at, peer, bytes));
             self.agenda.add(line.arrives, arrival);
@@ -328,10 +367,11 @@ impl fmt::Debug for World {
     }
 }
 
-fn delay(faults: &Faults, rng: &mut ChaCha20Rng) -> Duration {
-    let (least, most) = (faults.latency.start().as_millis(), faults.latency.end().as_millis());
+/// Uniform over whole milliseconds.
+fn uniform(range: &RangeInclusive<Duration>, rng: &mut ChaCha20Rng) -> Duration {
+    let (least, most) = (range.start().as_millis(), range.end().as_millis());
     let spread = most.saturating_sub(least) as u64;
-    *faults.latency.start() + Duration::from_millis(rng.next_u64() % (spread + 1))
+    *range.start() + Duration::from_millis(rng.next_u64() % (spread + 1))
 }
 
 fn chance(probability: f64, rng: &mut ChaCha20Rng) -> bool {
