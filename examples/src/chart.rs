@@ -31,12 +31,27 @@ pub struct Line {
     pub name: String,
     /// Points, from left to right.
     pub points: Vec<(f64, f64)>,
+    /// Whether it is drawn as dots: a bound, not something that was measured.
+    pub is_dotted: bool,
+}
+
+impl Line {
+    /// A line that is drawn through.
+    pub fn new(name: &str, points: Vec<(f64, f64)>) -> Self {
+        Self { name: name.to_owned(), points, is_dotted: false }
+    }
+
+    /// The same line, as dots.
+    pub fn dotted(self) -> Self {
+        Self { is_dotted: true, ..self }
+    }
 }
 
 impl Chart {
     /// The picture as a file's text.
     pub fn to_svg(&self) -> String {
-        let height = HEAD + self.panels.len() as f64 * (PANEL + GAP) + FOOT;
+        let head = self.head();
+        let height = head + self.panels.len() as f64 * (PANEL + GAP) + FOOT;
         let mut svg = String::new();
         let mut put = |text: &str| svg.push_str(text);
         put(&format!(
@@ -48,7 +63,7 @@ impl Chart {
         put(&self.names());
         let right = self.right();
         for (number, panel) in self.panels.iter().enumerate() {
-            put(&self.panel(panel, HEAD + number as f64 * (PANEL + GAP), right));
+            put(&self.panel(panel, head + number as f64 * (PANEL + GAP), right));
         }
         for tick in ticks(right) {
             put(&text(LEFT + tick / right * ACROSS, height - 26.0, "middle", &number_of(tick)));
@@ -61,16 +76,21 @@ impl Chart {
     /// The colours, explained once for all panels.
     fn names(&self) -> String {
         let mut svg = String::new();
-        for (number, name) in self.all_names().into_iter().enumerate() {
-            let x = LEFT + 190.0 * number as f64;
-            let colour = COLOURS[number % COLOURS.len()];
-            let _ = writeln!(
-                svg,
-                "<rect x=\"{x}\" y=\"36\" width=\"18\" height=\"4\" fill=\"{colour}\"/>"
-            );
-            svg.push_str(&text(x + 24.0, 42.0, "start", name));
+        for (number, line) in self.all_lines().into_iter().enumerate() {
+            let x = LEFT + NAME * (number % NAMES) as f64;
+            let y = 38.0 + ROW * (number / NAMES) as f64;
+            let stroke = stroke(number, line.is_dotted);
+            let end = x + 18.0;
+            let _ = writeln!(svg, "<line x1=\"{x}\" x2=\"{end}\" y1=\"{y}\" y2=\"{y}\" {stroke}/>");
+            svg.push_str(&text(x + 24.0, y + 4.0, "start", &line.name));
         }
         svg
+    }
+
+    /// What stands above the first panel.
+    fn head(&self) -> f64 {
+        let rows = self.all_lines().len().div_ceil(NAMES).max(1);
+        HEAD + ROW * (rows - 1) as f64
     }
 
     fn panel(&self, panel: &Panel, above: f64, right: f64) -> String {
@@ -85,9 +105,9 @@ impl Chart {
             );
             svg.push_str(&text(LEFT - 6.0, y + 4.0, "end", &number_of(tick)));
         }
-        let names = self.all_names();
+        let all = self.all_lines();
         for line in &panel.lines {
-            let colour = names.iter().position(|name| *name == line.name).unwrap_or_default();
+            let number = all.iter().position(|other| other.name == line.name).unwrap_or_default();
             let points: Vec<String> = line
                 .points
                 .iter()
@@ -95,22 +115,23 @@ impl Chart {
                 .collect();
             let _ = writeln!(
                 svg,
-                "<polyline fill=\"none\" stroke-width=\"2\" stroke=\"{}\" points=\"{}\"/>",
-                COLOURS[colour % COLOURS.len()],
+                "<polyline fill=\"none\" {} points=\"{}\"/>",
+                stroke(number, line.is_dotted),
                 points.join(" ")
             );
         }
         svg
     }
 
-    fn all_names(&self) -> Vec<&str> {
-        let mut names: Vec<&str> = Vec::new();
+    /// The first line of each name.
+    fn all_lines(&self) -> Vec<&Line> {
+        let mut lines: Vec<&Line> = Vec::new();
         for line in self.panels.iter().flat_map(|panel| &panel.lines) {
-            if !names.contains(&line.name.as_str()) {
-                names.push(&line.name);
+            if !lines.iter().any(|other| other.name == line.name) {
+                lines.push(line);
             }
         }
-        names
+        lines
     }
 
     fn right(&self) -> f64 {
@@ -122,6 +143,12 @@ impl Chart {
 
 fn text(x: f64, y: f64, anchor: &str, content: &str) -> String {
     format!("<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\">{content}</text>\n")
+}
+
+fn stroke(number: usize, is_dotted: bool) -> String {
+    let colour = COLOURS[number % COLOURS.len()];
+    let dots = if is_dotted { " stroke-dasharray=\"2 4\"" } else { "" };
+    format!("stroke-width=\"2\" stroke=\"{colour}\"{dots}")
 }
 
 /// Round numbers from 0 to `top`, four to eight of them.
@@ -146,12 +173,17 @@ fn number_of(value: f64) -> String {
 const WIDTH: f64 = 720.0;
 const LEFT: f64 = 70.0;
 const ACROSS: f64 = 620.0;
+/// With one row of names.
 const HEAD: f64 = 76.0;
+/// How many names stand in a row, and how wide and high one is.
+const NAMES: usize = 3;
+const NAME: f64 = 206.0;
+const ROW: f64 = 18.0;
 const PANEL: f64 = 130.0;
 const GAP: f64 = 34.0;
 const FOOT: f64 = 30.0;
 /// Told apart by those who see few colours, too.
-const COLOURS: [&str; 4] = ["#0072b2", "#d55e00", "#009e73", "#555555"];
+const COLOURS: [&str; 6] = ["#0072b2", "#d55e00", "#009e73", "#555555", "#cc79a7", "#e69f00"];
 
 #[cfg(test)]
 mod tests {
@@ -159,8 +191,7 @@ mod tests {
 
     #[test]
     fn a_chart_names_each_line_once_and_stays_inside_its_panels() {
-        let line =
-            |name: &str, up| Line { name: name.to_owned(), points: vec![(0.0, 0.0), (9.0, up)] };
+        let line = |name: &str, up| Line::new(name, vec![(0.0, 0.0), (9.0, up)]);
         let panel = |label: &str| Panel {
             label: label.to_owned(),
             top: 1.0,

@@ -67,9 +67,9 @@ impl Report {
     }
 
     fn panel(&self, label: &str, top: f64, value: impl Fn(&Sample) -> f64) -> Panel {
-        let line = |name: &str, outcome: &Outcome| Line {
-            name: name.to_owned(),
-            points: (1_u32..).map(f64::from).zip(outcome.samples.iter().map(&value)).collect(),
+        let line = |name: &str, outcome: &Outcome| {
+            let points = (1_u32..).map(f64::from).zip(outcome.samples.iter().map(&value));
+            Line::new(name, points.collect())
         };
         let lines = vec![line("guards on", &self.guarded), line("guards off", &self.bare)];
         Panel { label: label.to_owned(), top, lines }

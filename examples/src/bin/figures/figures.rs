@@ -73,10 +73,9 @@ pub(crate) fn by_confirmations(rng: &mut impl CryptoRng) -> Figure {
             line("Nakamoto", over(&mut |z| catch_up_nakamoto(q, z))),
             line("simulation", over(&mut |z| simulate_catch_up(q, z, RACES, rng))),
         ];
-        columns.extend(lines.iter().map(|own| {
-            let name = format!("{} q={q}", own.name);
-            Line { name, points: own.points.clone() }
-        }));
+        columns.extend(
+            lines.iter().map(|own| Line::new(&format!("{} q={q}", own.name), own.points.clone())),
+        );
         panels.push(Panel { label: format!("chance with {label}"), top: 1.0, lines });
     }
     let across = "confirmations";
@@ -118,7 +117,7 @@ fn figure(
 }
 
 fn line(name: &str, points: Vec<(f64, f64)>) -> Line {
-    Line { name: name.to_owned(), points }
+    Line::new(name, points)
 }
 
 /// The gaps between headers, in Bitcoin's spacing. Some are negative: miners' clocks differ.
