@@ -9,6 +9,7 @@
 //! |---|---|
 //! | `contract` | what goes in and out |
 //! | `engine`, `account` | [`Mailbox`]: its state, and the steps of one account |
+//! | `offers` | what is offered to accounts again |
 //! | `backlog` | bounded room for envelopes, shared out among those who brought them |
 //! | `waiting` | envelopes that nothing opened yet, by topic |
 //! | `repeats` | messages that each filter has had |
@@ -25,6 +26,7 @@ mod account;
 mod backlog;
 mod contract;
 mod engine;
+mod offers;
 mod repeats;
 mod review;
 mod waiting;

@@ -5,7 +5,6 @@ use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
-use core::time::Duration;
 
 use rand_core::CryptoRng;
 
@@ -69,15 +68,15 @@ use super::waiting::Waiting;
 pub struct Mailbox {
     persists: bool,
     inbox: Inbox,
-    accounts: BTreeMap<PublicKey, Account>,
+    pub(super) accounts: BTreeMap<PublicKey, Account>,
     /// The filters that belong to accounts.
     owners: BTreeMap<FilterId, PublicKey>,
-    waiting: Waiting,
+    pub(super) waiting: Waiting,
     repeats: Repeats,
     /// The first filter that was not tried yet on what came before it.
     unreviewed: Option<FilterId>,
     /// When to go on with what one step left to do.
-    resumes: Option<Timestamp>,
+    pub(super) resumes: Option<Timestamp>,
 }
 
 impl Mailbox {
@@ -284,7 +283,7 @@ impl Mailbox {
         self.waiting.len()
     }
 
-    fn keys(&self) -> Vec<PublicKey> {
+    pub(super) fn keys(&self) -> Vec<PublicKey> {
         self.accounts().collect()
     }
 
@@ -314,7 +313,7 @@ impl Mailbox {
     }
 
     /// Tries the keys on an envelope that is new or is offered again.
-    fn read(
+    pub(super) fn read(
         &mut self,
         now: Timestamp,
         arrival: Arrival,
@@ -365,7 +364,7 @@ impl Mailbox {
     }
 
     /// Tries the sessions of all accounts. What none opens is kept, if it may be a session's.
-    fn try_sessions(
+    pub(super) fn try_sessions(
         &mut self,
         now: Timestamp,
         arrival: Arrival,
@@ -424,36 +423,6 @@ impl Mailbox {
             }
         }
     }
-
-    /// Offers what waits again where that may have become possible: a slice of it for each account,
-    /// and the rest with the next steps.
-    fn settle(&mut self, now: Timestamp, outputs: &mut Vec<Output>, rng: &mut impl CryptoRng) {
-        let mut left = false;
-        for account in self.keys() {
-            for _ in 0..SLICE {
-                let Some(arrival) = self.next_offer(now, account) else { break };
-                // Filters have had what may be a session's; an invitation has to be opened again.
-                match session::is_class_length(arrival.envelope.data().len()) {
-                    true => self.try_sessions(now, arrival, outputs, rng),
-                    false => self.read(now, arrival, outputs, rng),
-                }
-            }
-            let holder = self.accounts.get(&account);
-            let open = holder.is_some_and(|holder| !holder.is_held());
-            left |= open && self.waiting.has_offer(account);
-        }
-        self.resumes = left.then(|| now.saturating_add(PAUSE));
-    }
-
-    /// The next envelope to offer to an account again: if there is none, of a late hour.
-    fn next_offer(&mut self, now: Timestamp, account: PublicKey) -> Option<Arrival> {
-        let holder = self.accounts.get_mut(&account).filter(|holder| !holder.is_held())?;
-        if !holder.late.is_empty() && !self.waiting.has_offer(account) {
-            let topics = holder.look_late(now);
-            topics.into_iter().for_each(|topic| self.waiting.offer_topic(account, topic));
-        }
-        self.waiting.take_offer(account)
-    }
 }
 
 impl fmt::Debug for Mailbox {
@@ -465,8 +434,3 @@ impl fmt::Debug for Mailbox {
             .finish_non_exhaustive()
     }
 }
-
-/// What is offered again to an account in one step: some milliseconds, and at most a mebibyte.
-const SLICE: usize = 16;
-/// Until the next slice: as short as a host can wait.
-const PAUSE: Duration = Duration::from_millis(1);
