@@ -12,6 +12,7 @@
 //! | `offers` | what is offered to accounts again |
 //! | `backlog` | bounded room for envelopes, shared out among those who brought them |
 //! | `waiting` | envelopes that nothing opened yet, by topic |
+//! | `crowd` | invitations of strangers that there was no time for |
 //! | `repeats` | messages that each filter has had |
 //! | `review` | tries new filters on what a pool holds already |
 //!
@@ -25,6 +26,7 @@
 mod account;
 mod backlog;
 mod contract;
+mod crowd;
 mod engine;
 mod offers;
 mod repeats;

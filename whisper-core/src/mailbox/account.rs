@@ -18,7 +18,9 @@ use crate::session::Sessions;
 use crate::time::Timestamp;
 use crate::topic::Topic;
 
+use super::contract::Arrival;
 use super::contract::Step;
+use super::crowd::Crowd;
 
 /// An identity that holds conversations.
 #[derive(Debug)]
@@ -32,6 +34,8 @@ pub(super) struct Account {
     pub(super) paused: bool,
     /// Whether an invitation waits for an earlier step to be stored.
     pub(super) blocked: bool,
+    /// Invitations that there was no time for.
+    pub(super) crowd: Crowd,
 }
 
 /// What became of an envelope or an invitation that an account was tried on.
@@ -40,13 +44,22 @@ pub(super) enum Tried {
     Taken(Vec<SessionOutput>),
     /// It is to be offered again.
     Later,
+    /// It is to be offered again when there is time for the invitations of strangers.
+    Crowded,
     /// It is for somebody else, or for a session that is not known yet.
     NotOurs,
 }
 
 impl Account {
     pub(super) const fn new(filter: FilterId, sessions: Sessions) -> Self {
-        Self { filter, sessions, late: BTreeSet::new(), paused: false, blocked: false }
+        Self {
+            filter,
+            sessions,
+            late: BTreeSet::new(),
+            paused: false,
+            blocked: false,
+            crowd: Crowd::new(),
+        }
     }
 
     /// Whether nothing may be opened for it now.
@@ -66,6 +79,7 @@ impl Account {
                 self.blocked = true;
                 Tried::Later
             }
+            Err(InvitationError::Crowded) => Tried::Crowded,
             Err(_) => Tried::Taken(Vec::new()),
         }
     }
@@ -116,19 +130,34 @@ impl Account {
         }
     }
 
+    /// Takes out the best rated of the invitations that there was no time for, if there is time now.
+    pub(super) fn next_crowded(&mut self, now: Timestamp) -> Option<Arrival> {
+        if self.is_held() || self.sessions.strangers_at(now) > now {
+            return None;
+        }
+        self.crowd.pop(now)
+    }
+
     /// Watches one of the late hours of which envelopes wait, and gives its topics. Sessions look at
     /// an hour once a minute: one that was looked at within the last minute stays noted.
     pub(super) fn look_late(&mut self, now: Timestamp) -> Vec<Topic> {
-        let mut topics = Vec::new();
-        self.late.retain(|hour| {
-            if topics.is_empty() {
-                topics = self.sessions.look_late(now, *hour);
-                if !topics.is_empty() {
-                    return false;
-                }
-            }
-            session::late_epochs(now, hour.saturating_mul(3_600)).next().is_some()
-        });
-        topics
+        let is_late =
+            |hour: &u64| session::late_epochs(now, hour.saturating_mul(3_600)).next().is_some();
+        self.late.retain(is_late);
+        let due = |hour: &&u64| self.sessions.late_at(now, **hour) <= now;
+        let Some(hour) = self.late.iter().find(due).copied() else { return Vec::new() };
+        self.late.remove(&hour);
+        self.sessions.look_late(now, hour)
+    }
+
+    /// When there is something to do that nothing else brings about: an hour to look at, or an
+    /// invitation that there is time for.
+    pub(super) fn resumes_at(&self, now: Timestamp) -> Option<Timestamp> {
+        if self.is_held() {
+            return None;
+        }
+        let late = self.late.iter().map(|hour| self.sessions.late_at(now, *hour));
+        let crowd = (!self.crowd.is_empty()).then(|| self.sessions.strangers_at(now));
+        late.chain(crowd).min()
     }
 }

@@ -15,6 +15,7 @@ use crate::inbox::Delivery;
 use crate::inbox::Filter;
 use crate::inbox::FilterId;
 use crate::inbox::Inbox;
+use crate::pool;
 use crate::session;
 use crate::session::BatchId;
 use crate::session::SessionOutput;
@@ -160,6 +161,8 @@ impl Mailbox {
         rng: &mut impl CryptoRng,
     ) -> Vec<Output> {
         let mut outputs = Vec::new();
+        // Who comes just as there is time again takes no turn of those who wait.
+        self.admit_crowded(now, &mut outputs, rng);
         self.read(now, arrival, &mut outputs, rng);
         self.settle(now, &mut outputs, rng);
         outputs
@@ -189,10 +192,7 @@ impl Mailbox {
         batch: BatchId,
         rng: &mut impl CryptoRng,
     ) -> Vec<Output> {
-        let Some(holder) = self.accounts.get_mut(account) else { return Vec::new() };
-        holder.blocked = false;
-        let step = holder.sessions.stored(now, batch);
-        self.finish(now, *account, step, rng)
+        self.answered(now, account, |sessions| sessions.stored(now, batch), rng)
     }
 
     /// Gives up a step whose batch could not be stored: nothing of it was done.
@@ -203,10 +203,7 @@ impl Mailbox {
         batch: BatchId,
         rng: &mut impl CryptoRng,
     ) -> Vec<Output> {
-        let Some(holder) = self.accounts.get_mut(account) else { return Vec::new() };
-        holder.blocked = false;
-        let step = holder.sessions.not_stored(batch);
-        self.finish(now, *account, step, rng)
+        self.answered(now, account, |sessions| sessions.not_stored(batch), rng)
     }
 
     /// Opens nothing for an account until [`Mailbox::resume`], because its reader is slow. Its
@@ -298,6 +295,20 @@ impl Mailbox {
         Ok(())
     }
 
+    /// Goes on after the host has answered a batch.
+    fn answered(
+        &mut self,
+        now: Timestamp,
+        account: &PublicKey,
+        answer: impl FnOnce(&mut Sessions) -> Vec<SessionOutput>,
+        rng: &mut impl CryptoRng,
+    ) -> Vec<Output> {
+        let Some(holder) = self.accounts.get_mut(account) else { return Vec::new() };
+        holder.blocked = false;
+        let step = answer(&mut holder.sessions);
+        self.finish(now, *account, step, rng)
+    }
+
     /// Carries out one step of an account.
     fn finish(
         &mut self,
@@ -345,10 +356,15 @@ impl Mailbox {
         let invited = delivery.filters.iter().find_map(|filter| self.owners.get(filter)).copied();
         if let Some(account) = invited.filter(|_| session::is_invitation(message.payload())) {
             let Some(holder) = self.accounts.get_mut(&account) else { return };
-            return match holder.receive(now, message, arrival.rating) {
+            let worth = pool::worth(&arrival.envelope);
+            return match holder.receive(now, message, worth) {
                 Tried::Taken(step) => {
                     self.waiting.remove(&arrival.envelope.hash());
                     self.carry_out(now, account, step, outputs);
+                }
+                Tried::Crowded => {
+                    self.waiting.remove(&arrival.envelope.hash());
+                    holder.crowd.insert(worth, arrival);
                 }
                 Tried::Later | Tried::NotOurs => self.waiting.insert_for(account, arrival),
             };
@@ -380,7 +396,7 @@ impl Mailbox {
                     return self.carry_out(now, account, step, outputs);
                 }
                 Tried::Later => later = later.or(Some(*account)),
-                Tried::NotOurs => (),
+                Tried::Crowded | Tried::NotOurs => (),
             }
         }
         if let Some(account) = later {

@@ -1,5 +1,6 @@
 //! What a mailbox does with envelopes, readers and time.
 
+mod crowd;
 mod laws;
 mod messages;
 mod sessions;

@@ -189,6 +189,11 @@ impl Budget {
         }
         Some(self)
     }
+
+    /// When there is a token for an invitation of a stranger, as of `now`.
+    pub(super) fn strangers_at(&self, now: Timestamp) -> Timestamp {
+        self.all.ready_at(now).max(self.strangers.ready_at(now))
+    }
 }
 
 impl Default for Budget {
@@ -220,6 +225,12 @@ impl Bucket {
         let earliest = now.saturating_sub(self.every.saturating_mul(self.most));
         let since = if self.since > now { earliest } else { self.since.max(earliest) };
         Some(since.saturating_add(self.every)).filter(|taken| *taken <= now)
+    }
+
+    /// When there is a token, as of `now`.
+    fn ready_at(&self, now: Timestamp) -> Timestamp {
+        let ready = self.since.saturating_add(self.every);
+        if self.since > now { now } else { ready.max(now) }
     }
 }
 

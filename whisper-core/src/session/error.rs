@@ -70,19 +70,23 @@ pub enum InvitationError {
     /// It came before.
     #[error("the invitation came before")]
     Replayed,
-    /// More come than are looked at, or better rated ones wait.
+    /// Better rated ones wait for the user, or there are as many sessions as may be.
     #[error("there are too many invitations")]
     TooMany,
+    /// More came lately than are looked at.
+    #[error("more invitations came lately than are looked at: try again once there is time for it")]
+    Crowded,
     /// An earlier step is not stored yet.
     #[error("an earlier step is not stored yet: try again once it is")]
     Busy,
 }
 
 impl InvitationError {
-    /// Whether to give the same message to [`Sessions::receive`](super::Sessions::receive) again,
-    /// once a step of these sessions is stored or given up.
+    /// Whether to give the same message to [`Sessions::receive`](super::Sessions::receive) again: once a
+    /// step of these sessions is stored or given up, or at
+    /// [`Sessions::strangers_at`](super::Sessions::strangers_at), the best rated first.
     pub const fn is_temporary(self) -> bool {
-        matches!(self, Self::Busy)
+        matches!(self, Self::Busy | Self::Crowded)
     }
 }
 

@@ -89,8 +89,14 @@ impl Sessions {
         Ok(self.step(change))
     }
 
+    /// When an invitation of a stranger is looked at again, as of `now`: until then all of them are
+    /// [`Crowded`](InvitationError::Crowded).
+    pub fn strangers_at(&self, now: Timestamp) -> Timestamp {
+        self.account.settings.budget.strangers_at(now)
+    }
+
     /// Takes whatever an envelope holds: a message of a session, or an invitation for this identity.
-    /// Nothing, if it is not for us.
+    /// Nothing, if it is not for us; an invitation that is refused for now is lost.
     ///
     /// For programs without an [`Inbox`](crate::inbox::Inbox), which tries each key once for all that wants
     /// it.
@@ -217,7 +223,7 @@ impl Sessions {
         }
         let stranger = !self.account.contacts.contains(&peer);
         let budget = settings.budget.after_one(now, stranger);
-        settings.budget = budget.ok_or(InvitationError::TooMany)?;
+        settings.budget = budget.ok_or(InvitationError::Crowded)?;
         let mut change = Change::new(peer);
         if let Some((oldest, surplus)) = self.account.seen.surplus() {
             // One that is forgotten could come again: none so old is taken any more.

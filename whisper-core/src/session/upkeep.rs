@@ -72,6 +72,11 @@ impl Sessions {
         new
     }
 
+    /// When a late hour may be watched, as of `now`: at once, or a minute after the last time.
+    pub fn late_at(&self, now: Timestamp, hour: u64) -> Timestamp {
+        self.watch.late_at(now, hour)
+    }
+
     /// What is due with one peer.
     fn due(&self, now: Timestamp, peer: &PublicKey, rng: &mut impl CryptoRng) -> Change {
         let mut change = Change::new(*peer);

@@ -146,6 +146,12 @@ impl Watch {
         true
     }
 
+    /// When a late hour may be looked at.
+    pub(super) fn late_at(&self, now: Timestamp, hour: u64) -> Timestamp {
+        let last = self.looked.get(&hour).copied().filter(|at| *at <= now);
+        last.map_or(now, |at| at.saturating_add(PAUSE).max(now))
+    }
+
     /// Turns away from the late hour.
     pub(super) fn end_late(&mut self) {
         self.late = None;

@@ -15,6 +15,8 @@ enum Act {
     Deliver(prop::sample::Index),
     /// A message of a stranger.
     Foreign(u8, bool),
+    /// An invitation of one.
+    Stranger(bool, u8),
     Pause(bool),
     Resume(bool),
     Wait(u64),
@@ -26,6 +28,7 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
         1 => any::<bool>().prop_map(Act::Invite),
         9 => any::<prop::sample::Index>().prop_map(Act::Deliver),
         2 => (any::<u8>(), any::<bool>()).prop_map(|(topic, class)| Act::Foreign(topic, class)),
+        2 => (any::<bool>(), 10..14_u8).prop_map(|(who, seed)| Act::Stranger(who, seed)),
         1 => any::<bool>().prop_map(Act::Pause),
         1 => any::<bool>().prop_map(Act::Resume),
         2 => (1..2_000_u64).prop_map(Act::Wait),
@@ -75,6 +78,7 @@ impl World {
                     self.note(who, said);
                 }
             }
+            Act::Stranger(who, seed) => self.invite((*who).into(), *seed),
             Act::Pause(who) => {
                 let party = &mut self.parties[usize::from(*who)];
                 party.mailbox.pause(&party.key);
@@ -95,6 +99,17 @@ impl World {
         if let Ok(outputs) = party.mailbox.step(self.now, &party.key, step, &mut party.rng) {
             let said = party.store(self.now, outputs);
             self.note(who, said);
+        }
+    }
+
+    /// Has a stranger invite many times over, so that there is no time for all.
+    fn invite(&mut self, who: usize, seed: u8) {
+        let mut stranger = Party::new(seed, false);
+        for _ in 0..6 {
+            for envelope in stranger.invite(self.now, self.parties[who].key, "").sent {
+                let said = self.parties[who].hear(self.now, &envelope);
+                self.note(who, said);
+            }
         }
     }
 

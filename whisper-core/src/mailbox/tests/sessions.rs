@@ -67,6 +67,24 @@ fn a_pause_of_more_hours_than_are_watched_loses_nothing_that_lives() {
 }
 
 #[test]
+fn what_comes_just_after_its_late_hour_was_looked_at_is_found_within_a_minute_though_nothing_happens()
+ {
+    let [mut alice, mut bob] = talking(false);
+    let [first, second] = [0, 3_600].map(|secs| alice.say(after(secs), bob.key, "on time"));
+    let third = alice.say(after(3_601), bob.key, "overlooked");
+    let now = after(6 * 3_600);
+    bob.wait(NOW, now);
+    // The look at the hour of the first ends that at the hour of the second.
+    for envelope in [&second, &first] {
+        assert_eq!(bob.hear(now, envelope).texts(), ["on time"]);
+    }
+    assert!(bob.hear(now, &third).events.is_empty());
+    assert_eq!(bob.wait(now, now.saturating_add(Duration::from_secs(60))).texts(), ["overlooked"]);
+    let idle = bob.mailbox.poll_timeout().unwrap();
+    assert!(idle > now.saturating_add(Duration::from_secs(120)), "and then it rests");
+}
+
+#[test]
 fn what_comes_before_its_invitation_waits_for_it() {
     let [mut alice, mut bob] = [1, 2].map(|seed| Party::new(seed, false));
     bob.befriend(NOW, alice.key);
