@@ -79,6 +79,30 @@ pub enum ConversationEvent {
         /// The peer.
         peer: PublicKey,
     },
+    /// The peer has answered nothing for a day: it is away, or has lost the session. It was invited
+    /// again; send again what stays unacknowledged once it answers.
+    Stale {
+        /// The session.
+        session: SessionId,
+        /// The peer.
+        peer: PublicKey,
+    },
+    /// The peer's identity is used in two places, or was restored from an old copy: some of what it
+    /// sends is lost.
+    PeerForked {
+        /// The session.
+        session: SessionId,
+        /// The peer.
+        peer: PublicKey,
+    },
+    /// The peer has read what was never said here: this identity is used in two places, or these
+    /// sessions are an old copy. Invite the peer again.
+    Suspect {
+        /// The session.
+        session: SessionId,
+        /// The peer.
+        peer: PublicKey,
+    },
     /// A session is over and its keys are wiped.
     Over {
         /// The session.
@@ -160,6 +184,11 @@ impl From<SessionEvent> for ConversationEvent {
             Event::ClockSetBack { session, peer } => {
                 Self::ClockSetBack { session: session.into(), peer }
             }
+            Event::Stale { session, peer } => Self::Stale { session: session.into(), peer },
+            Event::PeerForked { session, peer } => {
+                Self::PeerForked { session: session.into(), peer }
+            }
+            Event::Suspect { session, peer } => Self::Suspect { session: session.into(), peer },
             Event::Replaced { peer } => Self::Replaced { peer },
             Event::Malformed { session, peer } => Self::Nonsense { session: session.into(), peer },
             Event::Ended { session, peer, why } => {
@@ -183,6 +212,9 @@ impl fmt::Debug for ConversationEvent {
             Self::Replaced { .. } => f.write_str("Replaced"),
             Self::Nonsense { .. } => f.write_str("Nonsense"),
             Self::ClockSetBack { .. } => f.write_str("ClockSetBack"),
+            Self::Stale { .. } => f.write_str("Stale"),
+            Self::PeerForked { .. } => f.write_str("PeerForked"),
+            Self::Suspect { .. } => f.write_str("Suspect"),
             Self::Over { why, .. } => f.debug_tuple("Over").field(why).finish(),
             Self::Gap { missed } => f.debug_tuple("Gap").field(missed).finish(),
         }

@@ -14,6 +14,7 @@
 //! | `live`, `book`, `account` | one session; all of them; what they share |
 //! | `channel`, `seed` | what a session encrypts with: the one place that tells modes apart; the mode of the paper |
 //! | `watch`, `hours`, `carrier` | the topics that are watched, and which are used when; what envelopes look like |
+//! | `signs` | whether the peer has lost a session, and whether somebody else goes on with it |
 //! | `steadiness` | whether the clock can be trusted with what cannot be undone |
 //!
 //! The set-up is that of the paper (`SessionKind::Seed`): ECIES for the recipient, signed by the
@@ -37,6 +38,7 @@ mod live;
 mod outbound;
 mod record;
 mod seed;
+mod signs;
 mod steadiness;
 mod steps;
 mod upkeep;

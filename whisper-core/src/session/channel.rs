@@ -14,6 +14,7 @@ use super::record::Fields;
 use super::record::Value;
 use super::record::Writer;
 use super::seed;
+use super::signs::Fork;
 use super::watch::Lane;
 use super::watch::Place;
 use crate::time::Timestamp;
@@ -60,6 +61,8 @@ pub(super) struct Opened {
     pub(super) sent_at: Timestamp,
     /// Nothing, if it breaks a rule.
     pub(super) content: Option<Content>,
+    /// Whether somebody else goes on with what is the peer's or ours.
+    pub(super) fork: Option<Fork>,
 }
 
 impl Channel {
@@ -91,6 +94,13 @@ impl Channel {
     pub(super) fn open(&self, place: Place, data: &[u8]) -> Result<Opened, OpenError> {
         match self {
             Self::Seed(channel) => channel.open(place, data),
+        }
+    }
+
+    /// Whether this side has sent anything.
+    pub(super) const fn has_sent(&self) -> bool {
+        match self {
+            Self::Seed(channel) => channel.has_sent(),
         }
     }
 

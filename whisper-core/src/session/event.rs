@@ -77,6 +77,33 @@ pub enum SessionEvent {
         /// The peer.
         peer: PublicKey,
     },
+    /// The peer has answered nothing for a day, although something was said that it would acknowledge:
+    /// it is away, or has lost the session. It was invited again, once a day at most; what is not
+    /// acknowledged is to be sent again once it answers.
+    Stale {
+        /// The session.
+        session: SessionId,
+        /// The peer.
+        peer: PublicKey,
+    },
+    /// A message came under the number of an earlier one and was dropped: the peer's identity is used in
+    /// two places, or was restored from an old copy, so that of the two the later messages are lost.
+    /// It is a hint, told once a day at most.
+    PeerForked {
+        /// The session.
+        session: SessionId,
+        /// The peer.
+        peer: PublicKey,
+    },
+    /// The peer has read messages that were never said here: our identity is used in two places, or these
+    /// sessions are an old copy. The peer may lose what is said here: invite it again. It is a hint,
+    /// told once a day at most; a peer that lies can bring it about.
+    Suspect {
+        /// The session.
+        session: SessionId,
+        /// The peer.
+        peer: PublicKey,
+    },
     /// The session is over and its keys are wiped.
     Ended {
         /// The session.
@@ -99,6 +126,9 @@ impl SessionEvent {
             | Self::Replaced { peer }
             | Self::Malformed { peer, .. }
             | Self::ClockSetBack { peer, .. }
+            | Self::Stale { peer, .. }
+            | Self::PeerForked { peer, .. }
+            | Self::Suspect { peer, .. }
             | Self::Ended { peer, .. } => *peer,
         }
     }
@@ -119,6 +149,9 @@ impl fmt::Debug for SessionEvent {
             Self::Replaced { .. } => f.write_str("Replaced"),
             Self::Malformed { .. } => f.write_str("Malformed"),
             Self::ClockSetBack { .. } => f.write_str("ClockSetBack"),
+            Self::Stale { .. } => f.write_str("Stale"),
+            Self::PeerForked { .. } => f.write_str("PeerForked"),
+            Self::Suspect { .. } => f.write_str("Suspect"),
             Self::Ended { why, .. } => f.debug_tuple("Ended").field(why).finish(),
         }
     }

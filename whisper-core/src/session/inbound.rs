@@ -27,6 +27,7 @@ use super::live::Words;
 use super::seed;
 use super::seed::Invitation;
 use super::seed::is_invitation;
+use super::signs::Fork;
 use super::steps::Change;
 use crate::envelope::Envelope;
 use crate::identity::PublicKey;
@@ -256,10 +257,11 @@ impl Sessions {
         rng: &mut impl CryptoRng,
     ) -> Result<Change, OpenError> {
         let mut session = before.clone();
+        if opened.fork == Some(Fork::Peer) {
+            return forked(now, session);
+        }
         session.channel = opened.channel;
-        session.state.active = now;
-        session.state.confirmed = true;
-        session.state.visible = true;
+        session.heard(now);
         let mut change = Change::new(session.facts.peer);
         let first = match before.facts.role {
             Role::Initiator => !before.state.confirmed,
@@ -273,6 +275,11 @@ impl Sessions {
         }
         let Opened { name, order, missing, sent_at, .. } = opened;
         let (id, peer) = (session.facts.id, session.facts.peer);
+        if let Some(fork) = opened.fork.filter(|_| session.state.accepted)
+            && session.state.signs.tells(now, fork)
+        {
+            change.report(SessionEvent::Suspect { session: id, peer });
+        }
         let skew = now.saturating_since(sent_at).max(sent_at.saturating_since(now));
         match opened.content.filter(|_| skew <= MAX_SKEW) {
             Some(Content::App(data)) => {
@@ -289,7 +296,8 @@ impl Sessions {
                 }
             }
             Some(Content::Close) => return Ok(self.live.closed(sent_at, session, change)),
-            Some(Content::Cover) => (),
+            // The peer that invites without a word learns that it was heard.
+            Some(Content::Cover) => session.start_ack(now, rng),
             // Of a session that is not accepted nothing but the invitation and its end is reported.
             Some(Content::Ack(_)) | None if session.is_pending() => (),
             Some(Content::Ack(names)) if names.is_empty() => (),
@@ -301,6 +309,18 @@ impl Sessions {
         self.live.evict(session, &mut change);
         Ok(change)
     }
+}
+
+/// Tells that two send as this peer. The copy is dropped, and the session stays as it is.
+fn forked(now: Timestamp, mut session: Session) -> Result<Change, OpenError> {
+    if !session.state.accepted || !session.state.signs.tells(now, Fork::Peer) {
+        return Err(OpenError::Duplicate);
+    }
+    let Facts { id, peer, .. } = session.facts;
+    let mut change = Change::new(peer);
+    change.report(SessionEvent::PeerForked { session: id, peer });
+    change.put.push(session);
+    Ok(change)
 }
 
 /// How far ahead of ours the clock of an inviter may be.

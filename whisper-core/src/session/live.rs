@@ -26,6 +26,7 @@ use super::record::Kind;
 use super::record::Record;
 use super::record::Value;
 use super::record::Writer;
+use super::signs::Signs;
 use super::steadiness::Steadiness;
 use crate::envelope::backdate;
 use crate::identity::PublicKey;
@@ -68,6 +69,7 @@ pub(super) struct State {
     pub(super) ack_at: Option<Timestamp>,
     /// What is kept from the user until the session is accepted.
     pub(super) withheld: Vec<Words>,
+    pub(super) signs: Signs,
 }
 
 /// What the peer says.
@@ -97,6 +99,7 @@ impl Session {
             owed: Vec::new(),
             ack_at: None,
             withheld: Vec::new(),
+            signs: Signs::default(),
         };
         Self { facts, state, channel }
     }
@@ -112,6 +115,9 @@ impl Session {
         let sealed = self.channel.seal(now, content, rng)?;
         let name = matches!(content, Content::App(_)).then_some(sealed.name);
         self.state.active = now;
+        if name.is_some() {
+            self.state.signs.said(now);
+        }
         Ok(self.outgoing(sealed, name, ttl, rng))
     }
 
@@ -138,6 +144,14 @@ impl Session {
         (outgoing, event)
     }
 
+    /// Notes that a message of the peer has opened.
+    pub(super) const fn heard(&mut self, now: Timestamp) {
+        self.state.active = now;
+        self.state.confirmed = true;
+        self.state.visible = true;
+        self.state.signs.opened();
+    }
+
     /// Notes that a message is to be acknowledged: within the hour, all at once, so that reading
     /// does not show.
     pub(super) fn owe(&mut self, now: Timestamp, name: MessageName, rng: &mut impl CryptoRng) {
@@ -148,9 +162,16 @@ impl Session {
         self.start_ack(now, rng);
     }
 
+    /// Whether the peer is owed a sign: messages to be acknowledged, or, if it has invited and has
+    /// heard nothing yet, the first one.
+    pub(super) fn owes_sign(&self) -> bool {
+        let is_mute = self.facts.role == Role::Responder && !self.channel.has_sent();
+        !self.state.owed.is_empty() || is_mute && self.state.visible
+    }
+
     /// Starts the time until the next acknowledgement, if one is owed and may be given.
     pub(super) fn start_ack(&mut self, now: Timestamp, rng: &mut impl CryptoRng) {
-        if self.state.accepted && self.state.ack_at.is_none() && !self.state.owed.is_empty() {
+        if self.state.accepted && self.state.ack_at.is_none() && self.owes_sign() {
             let delay = Duration::from_millis(rng.next_u64() % MAX_ACK_DELAY);
             self.state.ack_at = Some(now.saturating_add(delay));
         }
@@ -193,12 +214,18 @@ impl Session {
     pub(super) fn deadline(&self, clock: &Steadiness) -> Timestamp {
         let end = self.facts.ends_at.min(self.idle_at()).max(clock.steady_at());
         let ack_at = self.state.ack_at.filter(|_| self.over(clock.last()).is_none());
-        ack_at.map_or(end, |at| at.min(end))
+        let stale_at = self.state.signs.stale_at().map(|at| at.max(clock.steady_at()));
+        ack_at.into_iter().chain(stale_at).fold(end, Timestamp::min)
     }
 
     /// Whether it ends now, or is to acknowledge something.
     pub(super) fn is_due(&self, now: Timestamp, is_steady: bool) -> bool {
-        is_steady && self.over(now).is_some() || self.is_ack_due(now)
+        is_steady && (self.over(now).is_some() || self.is_stale(now)) || self.is_ack_due(now)
+    }
+
+    /// Whether it is to be told that the peer does not answer.
+    pub(super) fn is_stale(&self, now: Timestamp) -> bool {
+        self.state.signs.stale_at().is_some_and(|at| at <= now)
     }
 
     /// Whether an acknowledgement is due. One that lies too far ahead was set by another clock.
@@ -229,6 +256,10 @@ impl Session {
 
     pub(super) fn invited(&self) -> SessionEvent {
         SessionEvent::Invited { session: self.facts.id, peer: self.facts.peer }
+    }
+
+    pub(super) fn stale(&self) -> SessionEvent {
+        SessionEvent::Stale { session: self.facts.id, peer: self.facts.peer }
     }
 
     pub(super) fn ended(&self, why: Ended) -> SessionEvent {
@@ -272,6 +303,7 @@ impl Session {
             writer.field(WITHHELD, |writer| {
                 state.withheld.iter().for_each(|words| words.write(writer));
             });
+            state.signs.write(SIGNS, writer);
             channel.write(writer);
         })
     }
@@ -308,6 +340,7 @@ impl Session {
             ack_at: ack_at.transpose()?,
             owed: fields.take(OWED)?.list(|value| value.array().map(MessageName::new))?,
             withheld: fields.take(WITHHELD)?.list(Words::read)?,
+            signs: Signs::read(SIGNS, fields)?,
         };
         Ok(Self { facts, state, channel: Channel::read(fields)? })
     }
@@ -357,3 +390,4 @@ const FLAGS: u8 = 6;
 const ACK_AT: u8 = 7;
 const OWED: u8 = 8;
 const WITHHELD: u8 = 9;
+const SIGNS: u8 = 10;

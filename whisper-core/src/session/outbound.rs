@@ -9,6 +9,7 @@ use super::channel::Channel;
 use super::channel::Content;
 use super::contract::Outgoing;
 use super::contract::Role;
+use super::contract::SessionKind;
 use super::contract::SessionOutput;
 use super::contract::SessionTtl;
 use super::engine::MAX_SESSIONS;
@@ -53,6 +54,50 @@ impl Sessions {
         if self.live.len() >= MAX_SESSIONS {
             return Err(SessionError::TooMany { max: MAX_SESSIONS });
         }
+        let mut change = self.live.admit(now, peer, rng);
+        let mut session = self.begin(now, peer, options, text, &mut change, rng)?;
+        if options.bind {
+            let first = text.filter(|text| !text.is_empty());
+            let first = first.map_or(Content::Cover, |text| Content::App(text.into()));
+            self.say(now, &mut session, &first, &mut change, rng)?;
+        }
+        self.live.make_room(now, &peer, &mut change);
+        change.put.push(session);
+        Ok(self.step(change))
+    }
+
+    /// Invites the peer of a session anew, as that one was, and says nothing: if the peer has lost it,
+    /// it answers on the new one, and so does one that was only away.
+    pub(super) fn begin_anew(
+        &self,
+        now: Timestamp,
+        stale: &Session,
+        change: &mut Change,
+        rng: &mut impl CryptoRng,
+    ) -> Result<(), SessionError> {
+        if self.live.len() >= MAX_SESSIONS {
+            return Err(SessionError::TooMany { max: MAX_SESSIONS });
+        }
+        let SessionKind::Seed { bound: bind, fixed_topic } = stale.channel.kind();
+        let options = InviteOptions { bind, fixed_topic, ..InviteOptions::default() };
+        let peer = stale.facts.peer;
+        let mut session = self.begin(now, peer, options, None, change, rng)?;
+        self.say(now, &mut session, &Content::Cover, change, rng)?;
+        self.live.make_room(now, &peer, change);
+        change.put.push(session);
+        Ok(())
+    }
+
+    /// A session that is new, and the invitation to it as a part of a step.
+    fn begin(
+        &self,
+        now: Timestamp,
+        peer: PublicKey,
+        options: InviteOptions,
+        text: Option<&str>,
+        change: &mut Change,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Session, SessionError> {
         let invitation = Invitation::draw(now, options, text, rng)?;
         let channel = seed::Channel::new(&invitation, &self.identity, &peer, Role::Initiator)
             .map_err(|_| SessionError::Entropy)?;
@@ -65,18 +110,9 @@ impl Sessions {
             arrived_at: now,
             rating: Rating::ZERO,
         };
-        let mut session = Session::new(facts, Channel::Seed(channel), true);
-        let mut change = self.live.admit(now, peer, rng);
         let invitation = self.carry(&invitation, peer, rng)?;
         change.outputs.push(SessionOutput::Transmit(invitation));
-        if options.bind {
-            let first = text.filter(|text| !text.is_empty());
-            let first = first.map_or(Content::Cover, |text| Content::App(text.into()));
-            self.say(now, &mut session, &first, &mut change, rng)?;
-        }
-        self.live.make_room(now, &peer, &mut change);
-        change.put.push(session);
-        Ok(self.step(change))
+        Ok(Session::new(facts, Channel::Seed(channel), true))
     }
 
     /// Says something to `peer`, on the newest session that it is known to read; while there is

@@ -22,6 +22,7 @@ mod clock;
 mod limits;
 mod properties;
 mod refusals;
+mod signs;
 mod storage;
 mod strangers;
 mod topics;
@@ -183,6 +184,9 @@ fn names(events: &[SessionEvent]) -> Vec<&'static str> {
         SessionEvent::Replaced { .. } => "replaced",
         SessionEvent::Malformed { .. } => "malformed",
         SessionEvent::ClockSetBack { .. } => "set back",
+        SessionEvent::Stale { .. } => "stale",
+        SessionEvent::PeerForked { .. } => "peer forked",
+        SessionEvent::Suspect { .. } => "suspect",
         SessionEvent::Ended { .. } => "ended",
     };
     events.iter().map(name).collect()

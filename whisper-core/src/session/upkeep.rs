@@ -29,8 +29,8 @@ impl Sessions {
         due.into_iter().chain(turn).chain(turned).min()
     }
 
-    /// Does what is due: wipes the keys of sessions that are over, acknowledges what was read, and
-    /// turns to the topics of another hour.
+    /// Does what is due: wipes the keys of sessions that are over, acknowledges what was read, invites
+    /// anew who does not answer, and turns to the topics of another hour.
     ///
     /// A session ends only at the second look at a clock that has moved evenly for ten minutes: one
     /// that is a day ahead for a moment ends nothing.
@@ -80,16 +80,33 @@ impl Sessions {
     /// What is due with one peer.
     fn due(&self, now: Timestamp, peer: &PublicKey, rng: &mut impl CryptoRng) -> Change {
         let mut change = Change::new(*peer);
-        for session in self.live.with(peer) {
-            match session.over(now).filter(|_| self.clock.is_steady()) {
+        let is_steady = self.clock.is_steady();
+        let usable = self.live.with(peer).filter(|session| session.is_usable());
+        let current = usable.max_by_key(|session| session.rank());
+        let stale = current.filter(|session| is_steady && session.is_stale(now));
+        for session in self.live.with(peer).filter(|session| session.is_due(now, is_steady)) {
+            match session.over(now).filter(|_| is_steady) {
                 Some(why) => change.end(session, why),
-                None if session.is_ack_due(now) => {
+                None => {
                     let mut session = session.clone();
-                    self.acknowledge(now, &mut session, &mut change, rng);
+                    if is_steady && session.is_stale(now) {
+                        // Whether the peer is there shows on the session that messages go on.
+                        match stale.is_some_and(|stale| stale.facts.id == session.facts.id) {
+                            true => session.state.signs.tell_stale(now),
+                            false => session.state.signs.opened(),
+                        }
+                    }
+                    if session.is_ack_due(now) {
+                        self.acknowledge(now, &mut session, &mut change, rng);
+                    }
                     change.put.push(session);
                 }
-                None => (),
             }
+        }
+        if let Some(stale) = stale {
+            change.report(stale.stale());
+            // The application has been told that the peer does not answer, whether this goes or not.
+            _ = self.begin_anew(now, stale, &mut change, rng);
         }
         change
     }
@@ -102,7 +119,12 @@ impl Sessions {
         rng: &mut impl CryptoRng,
     ) {
         session.state.ack_at = None;
-        let content = Content::Ack(core::mem::take(&mut session.state.owed));
+        let content = match core::mem::take(&mut session.state.owed) {
+            names if !names.is_empty() => Content::Ack(names),
+            _ if session.owes_sign() => Content::Cover,
+            // What was said meanwhile is sign enough.
+            _ => return,
+        };
         let again = match self.say(now, session, &content, change, rng) {
             Ok(()) | Err(SessionError::Exhausted) => return,
             Err(SessionError::HourFull { until }) => until.max(now.saturating_add(PAUSE)),

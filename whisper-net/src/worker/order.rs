@@ -58,6 +58,9 @@ impl InOrder {
             | SessionEvent::Acknowledged { .. }
             | SessionEvent::Replaced { .. }
             | SessionEvent::ClockSetBack { .. }
+            | SessionEvent::Stale { .. }
+            | SessionEvent::PeerForked { .. }
+            | SessionEvent::Suspect { .. }
             | SessionEvent::Malformed { .. } => shown.push(event),
         }
         shown

@@ -130,6 +130,9 @@ actor Chat {
         case .replaced: say("* the other side has begun anew: if that surprises you, ask why")
         case .nonsense: say("* something came that makes no sense")
         case .clockSetBack: say("* the clock was set back: send again what was not read")
+        case .stale(_, let peer): say("* \(short(peer)) has read nothing for a day: it is invited again")
+        case .peerForked(_, let peer): say("* \(short(peer)) writes from two places: some of it is lost")
+        case .suspect: say("* your key is in use elsewhere: invite again, or what you write is lost")
         // Others come and go, and a session that a newer one has replaced is no loss.
         case .over(_, peer, let why) where why != .displaced:
             say("* the conversation is over: \(why)")

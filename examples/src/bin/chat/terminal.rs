@@ -259,6 +259,15 @@ impl Chat {
             SessionEvent::ClockSetBack { .. } => {
                 say!("* the clock was set back: send again what was not read");
             }
+            SessionEvent::Stale { peer, .. } => {
+                say!("* {} has read nothing for a day: it is invited again", short(&peer));
+            }
+            SessionEvent::PeerForked { peer, .. } => {
+                say!("* {} writes from two places: some of it is lost", short(&peer));
+            }
+            SessionEvent::Suspect { .. } => {
+                say!("* your key is in use elsewhere: invite again, or what you write is lost");
+            }
             // Others come and go, and a session that a newer one has replaced is no loss.
             SessionEvent::Ended { peer, why, .. } => {
                 self.answered(peer);

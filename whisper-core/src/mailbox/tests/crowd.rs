@@ -44,7 +44,7 @@ fn crowded() -> Party {
 }
 
 #[test]
-fn an_invitation_that_there_is_no_time_for_comes_when_there_is_and_work_comes_first() {
+fn e11_an_invitation_that_there_is_no_time_for_comes_when_there_is_and_work_comes_first() {
     let mut bob = crowded();
     let (carol, sent) = invitation(3, bob.key, Some(1e-4));
     assert_eq!(hear_all(&mut bob, NOW, &sent), []);
@@ -55,7 +55,7 @@ fn an_invitation_that_there_is_no_time_for_comes_when_there_is_and_work_comes_fi
 }
 
 #[test]
-fn who_comes_just_when_there_is_time_again_takes_no_turn_of_those_who_wait() {
+fn e11_who_comes_just_when_there_is_time_again_takes_no_turn_of_those_who_wait() {
     let mut bob = crowded();
     let (carol, sent) = invitation(3, bob.key, Some(1e-4));
     hear_all(&mut bob, NOW, &sent);

@@ -88,6 +88,8 @@ impl Sending {
 pub(super) struct Receiving {
     /// One more than the highest number that was opened.
     end: u32,
+    /// The latest time that a message says to be sent at, in seconds since the Unix epoch.
+    newest: u32,
     /// A ring: bit `n % 1024` stands for number `n`.
     opened: [u64; WORDS],
     /// By hour, one more than the highest index that was opened.
@@ -102,8 +104,14 @@ impl Receiving {
         unseen && sequence < MAX_MESSAGES
     }
 
+    /// Whether a message that was sent at this time was sent after all that were opened.
+    pub(super) const fn is_newest(&self, sent_at: u32) -> bool {
+        sent_at > self.newest
+    }
+
     /// Notes that a message was opened: never before it is authenticated.
-    pub(super) fn note(&mut self, sequence: u32, hour: u64, index: u32) {
+    pub(super) fn note(&mut self, sequence: u32, sent_at: u32, hour: u64, index: u32) {
+        self.newest = self.newest.max(sent_at);
         if sequence >= self.end {
             let behind = sequence.saturating_sub(WINDOW - 1).max(self.end);
             (behind..=sequence).for_each(|number| self.set(number, false));
@@ -127,6 +135,7 @@ impl Receiving {
     pub(super) fn write(&self, writer: &mut Writer) {
         writer.field(RECEIVING, |writer| {
             writer.put(&self.end.to_be_bytes());
+            writer.put(&self.newest.to_be_bytes());
             self.opened.iter().for_each(|word| writer.put(&word.to_be_bytes()));
         });
         write_hours(writer, NEXT, &self.next);
@@ -134,12 +143,12 @@ impl Receiving {
 
     pub(super) fn read(fields: &mut Fields<'_>) -> Result<Self, RestoreError> {
         let mut receiving = Self::default();
-        receiving.end = fields.read(RECEIVING, |value| {
-            let end = value.u32()?;
+        (receiving.end, receiving.newest) = fields.read(RECEIVING, |value| {
+            let ends = (value.u32()?, value.u32()?);
             for word in &mut receiving.opened {
                 *word = value.u64()?;
             }
-            Ok(end)
+            Ok(ends)
         })?;
         receiving.next = read_hours(fields, NEXT)?;
         Ok(receiving)
@@ -260,7 +269,7 @@ mod tests {
     fn what_is_missing_is_counted_below_a_number() {
         let mut receiving = Receiving::default();
         for (sequence, missing) in [(0, 0), (3, 2), (1, 0), (2, 0), (4, 0), (2_000, 1_023)] {
-            receiving.note(sequence, 0, 0);
+            receiving.note(sequence, 0, 0, 0);
             assert_eq!(receiving.missing(sequence), missing, "{sequence}");
         }
     }
@@ -282,7 +291,7 @@ mod tests {
                 let new = near && !opened.contains(&number) && number < MAX_MESSAGES;
                 prop_assert_eq!(receiving.is_new(number), new, "{}", number);
                 if new {
-                    receiving.note(number, epoch(NOW), 0);
+                    receiving.note(number, 0, epoch(NOW), 0);
                     opened.insert(number);
                 }
             }

@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 use rand_core::CryptoRng;
 
 use super::body::Body;
+use super::body::Said;
 use super::chain::Receiving;
 use super::chain::Sending;
 use super::chain::Slot;
@@ -32,6 +33,7 @@ use crate::session::hours::start_of;
 use crate::session::record::Fields;
 use crate::session::record::Value;
 use crate::session::record::Writer;
+use crate::session::signs::Fork;
 use crate::session::watch::Lane;
 use crate::session::watch::Place;
 use crate::time::Timestamp;
@@ -106,11 +108,17 @@ impl Channel {
             carrier::open(data, &self.keys.receiving.key).map_err(|_| OpenError::NotOurs)?;
         let payload = carrier::payload(&message).ok_or(OpenError::Malformed)?;
         let body = Body::decode(payload).ok_or(OpenError::Malformed)?;
-        if !self.receiving.is_new(body.sequence) {
+        let is_new = self.receiving.is_new(body.sequence);
+        // A copy says when the first one was sent, and that was not after all others.
+        if !is_new && !self.receiving.is_newest(body.sent_at) {
             return Err(OpenError::Duplicate);
         }
         let mut receiving = Receiving::clone(&self.receiving);
-        receiving.note(body.sequence, place.epoch, place.index);
+        if is_new {
+            receiving.note(body.sequence, body.sent_at, place.epoch, place.index);
+        }
+        let fork = (!is_new).then_some(Fork::Peer);
+        let fork = fork.or_else(|| self.reads_more(&body).then_some(Fork::Own));
         // Numbers that were never sent are dropped: nobody can have read those messages.
         let sent = |number: &u32| *number < self.sending.sealed();
         let name = |number| self.name(number);
@@ -119,12 +127,18 @@ impl Channel {
             order: MessageOrder::new(u64::from(body.sequence).saturating_add(1)),
             missing: receiving.missing(body.sequence),
             sent_at: Timestamp::from_secs(body.sent_at.into()),
+            fork,
             content: body.content.map(|content| content.named(sent, name)),
             channel: channel::Channel::Seed(Self {
                 receiving: Arc::new(receiving),
                 ..self.clone()
             }),
         })
+    }
+
+    /// Whether this side has sent anything.
+    pub(in crate::session) const fn has_sent(&self) -> bool {
+        self.sending.sealed() > 0
     }
 
     pub(in crate::session) fn lane(&self) -> &dyn Lane {
@@ -163,6 +177,12 @@ impl Channel {
             sending: Sending::read(fields)?,
             receiving: Arc::new(Receiving::read(fields)?),
         })
+    }
+
+    /// Whether the peer acknowledges what was never sent here.
+    fn reads_more(&self, body: &Body) -> bool {
+        let Some(Said::Ack(numbers)) = &body.content else { return false };
+        numbers.last().is_some_and(|last| *last >= self.sending.sealed())
     }
 
     fn sealed(&self, sequence: u32, slot: Slot, data: Vec<u8>) -> Sealed {

@@ -52,7 +52,10 @@ fn a_session_ends_with_its_lifetime() {
 
 #[test]
 fn a_session_ends_after_a_day_without_a_message() {
-    let [_, mut bob] = talking();
+    let [mut alice, mut bob] = talking();
+    for acknowledgement in alice.tick(after(3_600)).0 {
+        bob.hear(after(3_600), &acknowledgement);
+    }
     // The acknowledgement is the last message.
     assert_eq!(bob.tick(after(3_600)).0.len(), 1);
     assert_eq!(bob.tick(after(3_600 + DAY - 1)).1, []);
@@ -133,8 +136,10 @@ fn strangers_get_ten_invitations_a_minute_and_contacts_twenty_a_second() {
     let message = strict(99, NOW.as_secs(), &stranger(99), &bob);
     assert_eq!(
         bob.sessions.receive(after(5), &message, Rating::ZERO),
-        Err(InvitationError::TooMany)
+        Err(InvitationError::Crowded)
     );
+    assert!(InvitationError::Crowded.is_temporary());
+    assert_eq!(bob.sessions.strangers_at(after(5)), after(6));
     assert!(bob.receives(after(6), &message));
 
     let mut taken = 0;

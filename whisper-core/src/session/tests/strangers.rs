@@ -43,7 +43,7 @@ fn messages_that_were_never_sent_are_acknowledged_by_nobody() {
     let [mut alice, mut bob] = talking();
     bob.say(NOW, alice.key(), "one more");
     let envelope = sealed(&mut alice, &acknowledgement(2..300));
-    assert_eq!(bob.open(NOW, &envelope), Ok(vec![]));
+    assert_eq!(names(&bob.open(NOW, &envelope).unwrap()), ["suspect"]);
     let envelope = sealed(&mut alice, &acknowledgement(1..300));
     let events = bob.open(NOW, &envelope).unwrap();
     let [SessionEvent::Acknowledged { names, .. }] = &events[..] else { panic!("{events:?}") };

@@ -160,6 +160,12 @@ internal class Terminal(private val name: String, private val talks: Conversatio
             is ConversationEvent.Nonsense -> println("* something came that makes no sense")
             is ConversationEvent.ClockSetBack ->
                 println("* the clock was set back: send again what was not read")
+            is ConversationEvent.Stale ->
+                println("* ${short(event.peer)} has read nothing for a day: it is invited again")
+            is ConversationEvent.PeerForked ->
+                println("* ${short(event.peer)} writes from two places: some of it is lost")
+            is ConversationEvent.Suspect ->
+                println("* your key is in use elsewhere: invite again, or what you write is lost")
             is ConversationEvent.Gap -> println("* up to ${event.missed} messages were missed")
             // Others come and go, and a session that a newer one has replaced is no loss.
             is ConversationEvent.Over -> if (event.peer == peer && event.why != Ended.DISPLACED) {
