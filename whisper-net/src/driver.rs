@@ -4,6 +4,7 @@ mod effects;
 mod handlers;
 mod report;
 mod skew;
+mod unread;
 
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -18,7 +19,6 @@ use whisper_core::node::Node;
 use whisper_core::node::PeerInfo;
 use whisper_core::node::SettingError;
 use whisper_core::packet;
-use whisper_core::peer::Network;
 use whisper_core::peer::PeerId;
 use whisper_core::pow::Rating;
 use whisper_core::topic::Bloom;
@@ -98,6 +98,7 @@ impl Driver {
             if !self.step(wake) {
                 break;
             }
+            self.read_held();
             self.work();
             if let Some(event) = self.skew.look(self.clock.now(), self.node.peers()) {
                 self.effects.report(&event);
@@ -158,12 +159,23 @@ impl Driver {
         self.batch = batch;
     }
 
+    /// Takes what transports handed in of peers that were not to be read, as far as they may be now.
+    fn read_held(&mut self) {
+        for _ in 0..EVENTS_PER_POLL {
+            let Some((peer, (code, payload))) = self.effects.unread.next(Instant::now()) else {
+                break;
+            };
+            self.feed(Input::Received { peer, code, payload: &payload });
+            self.effects.throttle(peer, Duration::ZERO);
+        }
+    }
+
     fn take_event(&mut self, event: TransportEvent) {
         match event {
             TransportEvent::Connected { peer, facts } => {
                 let (direction, trusted) = (facts.direction, facts.trusted);
-                let network = facts.origin().map_or(Network::Alone(peer), Network::Shared);
                 self.effects.connected(peer, facts);
+                let network = self.effects.network(peer);
                 self.feed(Input::Connected { peer, direction, network });
                 self.tell_all(peer, &PeerEvent::Connected(peer));
                 if trusted {
@@ -186,7 +198,13 @@ impl Driver {
                     // It may now take what it did not take before.
                     self.effects.note_changed_demand();
                 }
-                self.feed(Input::Received { peer, code, payload: &payload });
+                let packet = self.effects.unread.hold(Instant::now(), peer, (code, payload));
+                match packet {
+                    Some((code, payload)) => {
+                        self.feed(Input::Received { peer, code, payload: &payload });
+                    }
+                    None => self.effects.throttle(peer, Duration::ZERO),
+                }
             }
             TransportEvent::Unreachable { node, address, why, retry_in } => {
                 let retry_at = self.clock.now().saturating_add(retry_in);
@@ -237,7 +255,8 @@ impl Driver {
         let engines = due.min().map(|due| due.saturating_since(now));
         let drain = self.deadline.map(|deadline| deadline - Instant::now());
         let review = (!self.effects.reviewer.is_idle()).then_some(REVIEW_PAUSE);
-        [engines, drain, review]
+        let held = self.effects.unread.due().map(|due| due - Instant::now());
+        [engines, drain, review, held]
             .into_iter()
             .flatten()
             .min()

@@ -13,7 +13,8 @@
 //!   [`Written`](TransportEvent::Written). The node hands over at most about 1 MiB per peer ahead of
 //!   that, so a queue is bounded without a limit of its own.
 //! - **Intake is bounded.** Sockets are read only while the queue of events has room, and a
-//!   [throttled](Transport::throttle) peer is not read at all. Nothing that was read is dropped.
+//!   [throttled](Transport::throttle) peer is not read at all. Nothing that was read is dropped: what
+//!   was in the queue of events before comes out of it, and the node keeps that until it may be taken.
 //! - **Calls for a connection that is gone** are ignored: the two sides cannot agree on the instant.
 
 mod dial;

@@ -31,10 +31,12 @@ use whisper_core::inbox::Filter;
 use whisper_core::message::Padding;
 use whisper_core::message::Recipient;
 use whisper_core::message::encrypt;
+use whisper_core::node::Direction;
 use whisper_core::packet;
 use whisper_core::packet::Status;
 use whisper_core::packet::code;
 use whisper_core::peer::PeerId;
+use whisper_net::Clock;
 use whisper_net::Closed;
 use whisper_net::Config;
 use whisper_net::DirectError;
@@ -52,6 +54,7 @@ use whisper_net::peering::Peering;
 use whisper_net::transport::AddressError;
 use whisper_net::transport::DialError;
 use whisper_net::transport::Goodbye;
+use whisper_net::transport::PeerFacts;
 use whisper_net::transport::Protocol;
 use whisper_net::transport::Transport;
 use whisper_net::transport::TransportEvent;
@@ -350,6 +353,60 @@ async fn more_addresses_than_the_transport_keeps_do_not_stop_the_start() {
     let dial = vec!["one".to_owned(), "another".to_owned()];
     let node = whisper_net::start(Config { dial, ..Config::new(Small) }).unwrap();
     assert!(node.peers().await.unwrap().is_empty());
+}
+
+/// A wire that reads on whatever it is told, and hands in all at once.
+struct Hasty {
+    events: Vec<TransportEvent>,
+}
+
+impl Transport for Hasty {
+    fn share(&mut self, _: &Peering) {}
+    fn poll_events(&mut self, _: &mut Context<'_>, to: &mut Vec<TransportEvent>) -> Poll<usize> {
+        to.append(&mut self.events);
+        if to.is_empty() { Poll::Pending } else { Poll::Ready(to.len()) }
+    }
+    fn offer(&mut self, _: Protocol) {}
+    fn send(&mut self, peer: PeerId, protocol: Protocol, _: u8, payload: Vec<u8>) {
+        self.events.push(TransportEvent::Written { peer, protocol, bytes: payload.len() });
+    }
+    fn throttle(&mut self, _: PeerId, _: Duration) {}
+    fn disconnect(&mut self, _: PeerId, _: Goodbye) {}
+    fn dial(&mut self, _: &str) -> Result<NodeName, DialError> {
+        Err(DialError::Full)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a6_a_wire_that_hands_in_more_than_was_asked_for_gets_no_more_than_the_budget() {
+    let peer = PeerId::new(1);
+    let received = |code, payload| {
+        let protocol = Protocol::WHISPER;
+        TransportEvent::Received { peer, protocol, code, payload }
+    };
+    let facts = PeerFacts::new("hasty", Direction::Inbound);
+    let status = Status { min_rating: rating(0.0), bloom: None, light: false, acknowledges: false };
+    let mut events =
+        vec![TransportEvent::Connected { peer, facts }, received(code::STATUS, status.encode())];
+    for packet in 0..20_u64 {
+        let ttl = Duration::from_secs(600);
+        let envelope =
+            |n: u64| Draft::new(ORIGIN, ttl, TOPIC, vec![0]).unwrap().seal(packet * 500 + n);
+        let envelopes: Vec<_> = (0..500).map(|n| Arc::new(envelope(n))).collect();
+        events.push(received(code::MESSAGES, packet::encode_messages(&envelopes)));
+    }
+    let mut config = Config::new(Hasty { events });
+    config.node.min_rating = rating(0.0);
+    config.clock = Clock::paused_from(ORIGIN);
+    let node = whisper_net::start(config).unwrap();
+    tokio::time::sleep(Duration::from_millis(10)).await;
+    let admitted = node.stats().await.unwrap().admitted_envelopes;
+    assert!((900..1_600).contains(&admitted), "{admitted}");
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    let admitted = node.stats().await.unwrap().admitted_envelopes;
+    assert!((2_500..3_600).contains(&admitted), "200 a second: {admitted}");
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert_eq!(node.stats().await.unwrap().admitted_envelopes, 10_000, "and all in the end");
 }
 
 #[tokio::test(start_paused = true)]

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::Instant;
 use whisper_core::envelope::Envelope;
 use whisper_core::mailbox::Arrival;
 use whisper_core::mailbox::Reviewer;
@@ -16,7 +17,9 @@ use whisper_core::pool::Origin;
 use whisper_core::pool::Pool;
 use whisper_core::time::Timestamp;
 
+use super::unread::Unread;
 use crate::events::Event;
+use crate::peering::after;
 use crate::posting::PostQueue;
 use crate::stream::Audience;
 use crate::stream::Feed;
@@ -33,8 +36,8 @@ pub(crate) struct Effects {
     pub(super) posts: PostQueue,
     pub(super) facts: BTreeMap<PeerId, PeerFacts>,
     pub(super) totals: Totals,
-    /// Until when the relay leaves peers unread.
-    unread: BTreeMap<PeerId, Timestamp>,
+    /// What the relay does not read yet.
+    pub(super) unread: Unread,
     queue: Arc<Queue>,
     /// Looks through the pool for filters that came later.
     pub(super) reviewer: Reviewer,
@@ -63,7 +66,7 @@ impl Effects {
             posts,
             facts: BTreeMap::new(),
             totals: Totals::default(),
-            unread: BTreeMap::new(),
+            unread: Unread::default(),
             queue,
             reviewer: Reviewer::default(),
             arrivals: Vec::new(),
@@ -80,8 +83,9 @@ impl Effects {
                 self.send(peer, Protocol::WHISPER, code, payload);
             }
             Output::Throttle(peer, until) => {
-                self.unread.insert(peer, until);
-                self.transport.throttle(peer, until.saturating_since(now));
+                let span = until.saturating_since(now);
+                self.unread.throttle(peer, after(Instant::now(), span));
+                self.throttle(peer, span);
             }
             Output::Disconnect(peer, why) => {
                 tracing::debug!(reason = %why, "peer dismissed");
@@ -99,13 +103,19 @@ impl Effects {
     }
 
     /// Leaves a peer unread for a while, or for longer if the relay has asked for that.
-    pub(super) fn throttle(&mut self, now: Timestamp, peer: PeerId, span: Duration) {
-        let relay = self.unread.get(&peer).map(|until| until.saturating_since(now));
-        self.transport.throttle(peer, relay.map_or(span, |relay| relay.max(span)));
+    pub(super) fn throttle(&mut self, peer: PeerId, span: Duration) {
+        let relay = self.unread.span(Instant::now(), peer);
+        self.transport.throttle(peer, relay.max(span));
     }
 
     pub(super) fn speaks(&self, peer: PeerId, protocol: Protocol) -> bool {
         self.facts.get(&peer).is_some_and(|facts| facts.protocols.contains(&protocol))
+    }
+
+    /// Where a peer comes from, as shares and budgets count it.
+    pub(super) fn network(&self, peer: PeerId) -> Network {
+        let origin = self.facts.get(&peer).and_then(PeerFacts::origin);
+        origin.map_or(Network::Alone(peer), Network::Shared)
     }
 
     fn hear(&mut self, event: node::Event) {
@@ -117,7 +127,7 @@ impl Effects {
             node::Event::Admitted { envelope, from } => {
                 self.totals.admitted += 1;
                 self.watchers.tell(&envelope, envelope.size());
-                let origin = from.map(Network::Alone).map_or(Origin::Own, Origin::Network);
+                let origin = from.map_or(Origin::Own, |peer| Origin::Network(self.network(peer)));
                 self.arrivals.push(Arrival::admitted(envelope, origin));
             }
             node::Event::Direct { envelope, from } => {
@@ -135,7 +145,7 @@ impl Effects {
 
     pub(super) fn disconnected(&mut self, peer: PeerId, how: DisconnectReason) {
         self.facts.remove(&peer);
-        self.unread.remove(&peer);
+        self.unread.forget(peer);
         self.report(&Event::Disconnected { peer, how });
         metrics::gauge!("whisper_peers").set(self.facts.len() as f64);
     }

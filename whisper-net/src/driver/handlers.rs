@@ -150,13 +150,12 @@ impl Driver {
 
     /// Carries out what a handler asks for.
     pub(crate) fn carry_out(&mut self, protocol: Protocol, commands: Vec<PeerCommand>) {
-        let now = self.clock.now();
         for command in commands {
             match command {
                 PeerCommand::Send { peer, code, payload } => {
                     self.effects.send(peer, protocol, code, payload);
                 }
-                PeerCommand::Throttle(peer, span) => self.effects.throttle(now, peer, span),
+                PeerCommand::Throttle(peer, span) => self.effects.throttle(peer, span),
                 PeerCommand::Disconnect(peer, why) => self.effects.transport.disconnect(peer, why),
             }
         }

@@ -12,6 +12,9 @@ pub struct Limits {
     pub max_inbound: usize,
     /// Such peers from one network: 24 bits of an IPv4 address, 48 of an IPv6 one.
     pub max_per_network: usize,
+    /// Such peers from one region, what a provider is given: 16 bits of an IPv4 address, 32 of an IPv6
+    /// one, so that nobody fills all places out of a single range.
+    pub max_per_region: usize,
     /// Connections that others have opened and whose handshake is not over. One more, and the oldest
     /// of the most crowded network is closed.
     pub max_handshakes: usize,
@@ -29,6 +32,7 @@ impl Default for Limits {
             max_peers: 64,
             max_inbound: 43,
             max_per_network: 8,
+            max_per_region: 16,
             max_handshakes: 128,
             max_addresses: 256,
             // go-ethereum's default for a Whisper packet.

@@ -133,19 +133,23 @@ impl Peers {
     }
 
     fn is_full(&self, rules: &Rules, candidate: &Candidate) -> bool {
-        let Limits { max_peers, max_inbound, max_per_network, exempt_local, .. } = rules.limits;
+        let Limits { max_peers, max_inbound, .. } = rules.limits;
+        let Limits { max_per_network, max_per_region, exempt_local, .. } = rules.limits;
         // A node takes its own former place.
         let others = self.by_name.iter().filter(|(name, _)| **name != candidate.name);
         let untrusted = others.filter(|(name, _)| !rules.trusted.contains(*name));
         let peers = untrusted.map(|(_, peer)| &peer.candidate);
         let inbound = peers.clone().filter(|peer| peer.direction == Direction::Inbound);
-        let network = address::network(candidate.address);
-        let neighbours = inbound.clone().filter(|peer| address::network(peer.address) == network);
+        let from = |group: fn(IpAddr) -> IpAddr| {
+            let own = group(candidate.address);
+            inbound.clone().filter(move |peer| group(peer.address) == own).count()
+        };
         let exempt = exempt_local && address::is_local(candidate.address);
         peers.count() >= max_peers
             || candidate.direction == Direction::Inbound
-                && (inbound.count() >= max_inbound
-                    || !exempt && neighbours.count() >= max_per_network)
+                && (inbound.clone().count() >= max_inbound
+                    || !exempt && from(address::network) >= max_per_network
+                    || !exempt && from(address::region) >= max_per_region)
     }
 }
 
@@ -310,6 +314,25 @@ mod tests {
         assert_eq!(table.check(now, &rules, &at(9)), Err(Refusal::Full));
         let elsewhere = from(Direction::Inbound, 9, "203.0.112.9");
         assert_eq!(table.check(now, &rules, &elsewhere), Ok(()));
+    }
+
+    #[test]
+    fn d9_a_provider_gets_sixteen_places_however_many_networks_it_has() {
+        let (table, rules, now) = (PeerTable::default(), rules(), Instant::now());
+        for range in ["2001:db8", "203.0"] {
+            let at = |n: u64| {
+                let address = match range {
+                    "203.0" => format!("203.0.{n}.7"),
+                    _ => format!("2001:db8:{n}::7"),
+                };
+                from(Direction::Inbound, n, &address)
+            };
+            let slots = (1..60).filter_map(|n| table.admit(now, &rules, at(n)).ok());
+            let slots: Vec<Slot> = slots.collect();
+            assert_eq!(slots.len(), 16);
+            let elsewhere = from(Direction::Inbound, 99, "198.51.100.1");
+            assert_eq!(table.check(now, &rules, &elsewhere), Ok(()));
+        }
     }
 
     #[test]

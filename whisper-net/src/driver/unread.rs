@@ -1,0 +1,108 @@
+//! Who is not to be read yet, and what was read of them all the same.
+
+use std::collections::BTreeMap;
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use tokio::time::Instant;
+use whisper_core::peer::PeerId;
+
+/// The peers that the relay leaves unread for a while, and their packets.
+///
+/// A transport reads ahead: of a peer that is throttled it may hand in all that was in its queue. The
+/// relay takes these one at a time, as if they were still in the socket.
+#[derive(Debug, Default)]
+pub(super) struct Unread {
+    until: BTreeMap<PeerId, Instant>,
+    packets: BTreeMap<PeerId, VecDeque<Packet>>,
+}
+
+/// The code and the payload of a packet.
+pub(super) type Packet = (u8, Vec<u8>);
+
+impl Unread {
+    /// Notes until when a peer is not to be read.
+    pub(super) fn throttle(&mut self, peer: PeerId, until: Instant) {
+        self.until.insert(peer, until);
+    }
+
+    /// Keeps a packet of a peer that is not to be read, behind those that wait. Gives it back if it may
+    /// be taken now.
+    pub(super) fn hold(&mut self, now: Instant, peer: PeerId, packet: Packet) -> Option<Packet> {
+        if !self.packets.contains_key(&peer) && self.left(now, peer).is_zero() {
+            return Some(packet);
+        }
+        self.packets.entry(peer).or_default().push_back(packet);
+        None
+    }
+
+    /// The next packet that may be taken.
+    pub(super) fn next(&mut self, now: Instant) -> Option<(PeerId, Packet)> {
+        let mut peers = self.packets.keys().copied();
+        let peer = peers.find(|peer| self.left(now, *peer).is_zero())?;
+        let packets = self.packets.get_mut(&peer)?;
+        let packet = packets.pop_front();
+        if packets.is_empty() {
+            self.packets.remove(&peer);
+        }
+        packet.map(|packet| (peer, packet))
+    }
+
+    /// For how long the socket of a peer is to be left alone: while packets wait, until told otherwise.
+    pub(super) fn span(&self, now: Instant, peer: PeerId) -> Duration {
+        match self.packets.contains_key(&peer) {
+            true => UNTIL_TOLD,
+            false => self.left(now, peer),
+        }
+    }
+
+    /// When a packet may be taken.
+    pub(super) fn due(&self) -> Option<Instant> {
+        self.packets.keys().filter_map(|peer| self.until.get(peer)).min().copied()
+    }
+
+    /// Forgets a peer that is gone.
+    pub(super) fn forget(&mut self, peer: PeerId) {
+        self.until.remove(&peer);
+        self.packets.remove(&peer);
+    }
+
+    fn left(&self, now: Instant, peer: PeerId) -> Duration {
+        self.until.get(&peer).map_or(Duration::ZERO, |until| until.saturating_duration_since(now))
+    }
+}
+
+/// A day: it fits into any clock.
+const UNTIL_TOLD: Duration = Duration::from_secs(86_400);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_waits_is_taken_in_order_once_its_peer_may_be_read() {
+        let (mut unread, now) = (Unread::default(), Instant::now());
+        let (peer, other) = (PeerId::new(1), PeerId::new(2));
+        let later = now + Duration::from_secs(1);
+        let packet = |code| (code, Vec::new());
+        assert_eq!(unread.hold(now, peer, packet(1)), Some(packet(1)));
+        unread.throttle(peer, later);
+        assert_eq!(unread.span(now, peer), Duration::from_secs(1));
+        for code in [2, 3] {
+            assert_eq!(unread.hold(now, peer, packet(code)), None);
+        }
+        assert_eq!(unread.hold(now, other, packet(9)), Some(packet(9)), "others are read");
+        assert_eq!((unread.next(now), unread.due()), (None, Some(later)));
+        assert!(unread.span(later, peer) > Duration::from_secs(3_600), "no more is read meanwhile");
+
+        assert_eq!(unread.next(later), Some((peer, packet(2))));
+        assert_eq!(unread.hold(later, peer, packet(4)), None, "behind those that wait");
+        unread.throttle(peer, later + Duration::from_secs(1));
+        assert_eq!(unread.next(later), None);
+        let end = later + Duration::from_secs(1);
+        assert_eq!(unread.next(end), Some((peer, packet(3))));
+        assert_eq!(unread.next(end), Some((peer, packet(4))));
+        assert_eq!((unread.next(end), unread.due()), (None, None));
+        assert_eq!(unread.span(end, peer), Duration::ZERO);
+    }
+}
