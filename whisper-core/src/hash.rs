@@ -1,4 +1,5 @@
-//! The two hash functions of the wire: Keccak-256 with its original padding, and SHA-256.
+//! The hash functions: Keccak-256 with its original padding and SHA-256 on the wire, SHA-512 for what
+//! people compare.
 
 mod keccak;
 mod search;
@@ -8,6 +9,7 @@ use alloc::vec::Vec;
 
 use sha2::Digest;
 use sha2::Sha256;
+use sha2::Sha512;
 
 pub use self::keccak::Keccak;
 pub use self::search::NonceSearch;
@@ -27,6 +29,11 @@ pub fn keccak256_all<'a>(inputs: impl IntoIterator<Item = &'a [u8]>) -> Vec<[u8;
 /// The SHA-256 hash of `bytes`.
 pub fn sha256(bytes: &[u8]) -> [u8; 32] {
     Sha256::digest(bytes).into()
+}
+
+/// The SHA-512 hash of `bytes`.
+pub fn sha512(bytes: &[u8]) -> [u8; 64] {
+    Sha512::digest(bytes).into()
 }
 
 #[cfg(test)]

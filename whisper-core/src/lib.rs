@@ -50,6 +50,16 @@
 //! The crate has no features. `k256/std` and `k256/precomputed-tables` halve the cost of key
 //! generation and signing where there is a standard library: depend on `k256` with these two and
 //! they are on. `whisper-net` does.
+//!
+//! In builds with overflow checks (those for development have them), switch them off for `ml-kem` and
+//! `module-lattice` in the profile of your own workspace: each addition of secrets would be a branch.
+//!
+//! ```toml
+//! [profile.dev.package.ml-kem]
+//! overflow-checks = false
+//! [profile.dev.package.module-lattice]
+//! overflow-checks = false
+//! ```
 #![no_std]
 #![deny(unsafe_code)]
 // Peers choose the bytes: nothing here may panic on them. Tests may.

@@ -10,11 +10,18 @@ use std::sync::Arc;
 use whisper_core::crypto::DecryptError;
 use whisper_core::crypto::Secret;
 use whisper_core::crypto::aead::AesGcm;
+use whisper_core::crypto::chacha20_poly1305::SingleUseKey;
 use whisper_core::crypto::curve::InvalidKey;
 use whisper_core::crypto::curve::InvalidSignature;
 use whisper_core::crypto::curve::PublicKey;
 use whisper_core::crypto::curve::SecretKey;
 use whisper_core::crypto::curve::Signature;
+use whisper_core::crypto::ml_kem;
+use whisper_core::crypto::ml_kem::DecapsulationKey;
+use whisper_core::crypto::ml_kem::EncapsulationKey;
+use whisper_core::crypto::x_only::XOnlyPublicKey;
+use whisper_core::crypto::x_only::XOnlySecretKey;
+use whisper_core::crypto::xchacha20_poly1305::XChaCha;
 use whisper_core::envelope::Draft;
 use whisper_core::envelope::Envelope;
 use whisper_core::envelope::EnvelopeError;
@@ -124,8 +131,9 @@ cross!(
 );
 cross!(
     keys_cross_threads:
-    AesGcm, Identity, InvalidKey, InvalidSignature, PublicKey, Secret<32>, SecretKey,
-    Signature, SymmetricKey
+    AesGcm, DecapsulationKey, EncapsulationKey, Identity, InvalidKey, InvalidSignature, PublicKey,
+    Secret<32>, SecretKey, Signature, SingleUseKey, SymmetricKey, XChaCha, XOnlyPublicKey,
+    XOnlySecretKey, ml_kem::InvalidKey
 );
 cross!(
     envelopes_cross_threads:
@@ -168,6 +176,12 @@ fn c14_what_holds_a_key_prints_none_of_it() {
     assert_prints(&secret(), "Secret(..)");
     assert_prints(&secret_key(), "SecretKey(Secret(..))");
     assert_prints(&AesGcm::new(&secret()), "AesGcm(..)");
+    assert_prints(&SingleUseKey::new(&KEY), "SingleUseKey(..)");
+    assert_prints(&XChaCha::new(secret()), "XChaCha(..)");
+    let agreeing = XOnlySecretKey::from_secret(secret()).expect("a valid key");
+    assert_prints(&agreeing, "XOnlySecretKey(SecretKey(Secret(..)))");
+    let seed = Secret::fill_with(|own| own.fill(0x41));
+    assert_prints(&DecapsulationKey::from_secret(seed), "DecapsulationKey(Secret(..))");
     let symmetric = SymmetricKey::from_bytes(&KEY).expect("not zero");
     assert_prints(&symmetric, "SymmetricKey(..)");
     assert_prints(&Recipient::Symmetric(&symmetric), "Symmetric(SymmetricKey(..))");

@@ -7,10 +7,12 @@ use std::env;
 use std::process::Command;
 
 /// Whatever handles keys and has such a feature.
-const WIPING: [&str; 13] = [
+const WIPING: [&str; 17] = [
     "aes",
     "aes-gcm",
     "block-buffer",
+    "chacha20",
+    "chacha20poly1305",
     "cipher",
     "crypto-bigint",
     "crypto-common",
@@ -19,6 +21,8 @@ const WIPING: [&str; 13] = [
     "ghash",
     "hmac",
     "hybrid-array",
+    "ml-kem",
+    "module-lattice",
     "polyval",
     "sha2",
 ];

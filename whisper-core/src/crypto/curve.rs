@@ -3,6 +3,7 @@
 use core::fmt;
 use core::hash::Hash;
 use core::hash::Hasher;
+use core::ops::Neg;
 use core::str::FromStr;
 
 use k256::ecdsa::RecoveryId;
@@ -182,6 +183,14 @@ impl PublicKey {
         self.0.as_affine().x().into()
     }
 
+    /// Of the two points with this x, the one with an even y.
+    pub(super) fn with_even_y(self) -> Self {
+        let point = self.0.as_affine();
+        let even = if point.y_is_odd().into() { point.neg() } else { *point };
+        // Never infinity, since the point is not.
+        Self(k256::PublicKey::from_affine(even).unwrap_or(self.0))
+    }
+
     fn from_point(point: &k256::Sec1Point) -> Result<Self, InvalidKey> {
         k256::PublicKey::from_sec1_point(point).into_option().map(Self).ok_or(InvalidKey)
     }
@@ -234,6 +243,12 @@ impl Signature {
     /// The bytes.
     pub const fn as_bytes(&self) -> &[u8; 65] {
         &self.0
+    }
+
+    /// r and s, without the recovery id.
+    #[expect(clippy::expect_used, reason = "the length is that of the type")]
+    pub fn scalars(&self) -> &[u8; 64] {
+        self.0.first_chunk().expect("65 bytes hold 64")
     }
 
     /// The key that made this signature of `digest`. Some key nearly always comes out: compare it.

@@ -20,5 +20,9 @@ pub(super) const CURVE: usize = 65_536;
 /// Enough for AES, found in the same way: where the processor has AVX-512, `aes` lays out the whole
 /// key schedule on the stack, four times over, at each call.
 pub(super) const CIPHER: usize = 16_384;
+/// Enough for ML-KEM-768, found in the same way: matrices of polynomials are kept there.
+pub(super) const LATTICE: usize = 65_536;
+/// Enough for ChaCha20 and Poly1305, found in the same way.
+pub(super) const STREAM: usize = 8_192;
 /// Enough for hashes.
 pub(crate) const HASH: usize = 8_192;
