@@ -15,6 +15,8 @@
 //! | `channel`, `seed` | what a session encrypts with: the one place that tells modes apart; the mode of the paper |
 //! | `watch`, `hours`, `carrier` | the topics that are watched, and which are used when; what envelopes look like |
 //! | `signs` | whether the peer has lost a session, and whether somebody else goes on with it |
+//! | [`card`], [`prekeys`] | what sessions of the full mode begin with: cards, and the secret halves of their keys |
+//! | [`safety`] | what two people compare |
 //! | `steadiness` | whether the clock can be trusted with what cannot be undone |
 //!
 //! The set-up is that of the paper (`SessionKind::Seed`): ECIES for the recipient, signed by the
@@ -26,6 +28,7 @@
 
 mod account;
 mod book;
+pub mod card;
 mod carrier;
 mod channel;
 mod contract;
@@ -36,7 +39,9 @@ mod hours;
 mod inbound;
 mod live;
 mod outbound;
+pub mod prekeys;
 mod record;
+pub mod safety;
 mod seed;
 mod signs;
 mod steadiness;
