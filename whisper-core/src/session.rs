@@ -17,6 +17,7 @@
 //! | `signs` | whether the peer has lost a session, and whether somebody else goes on with it |
 //! | [`card`], [`prekeys`] | what sessions of the full mode begin with: cards, and the secret halves of their keys |
 //! | [`safety`] | what two people compare |
+//! | [`dialogue`] | what two people have to say to each other, over all sessions between them: for the full mode |
 //! | `steadiness` | whether the clock can be trusted with what cannot be undone |
 //!
 //! The set-up is that of the paper (`SessionKind::Seed`): ECIES for the recipient, signed by the
@@ -32,6 +33,7 @@ pub mod card;
 mod carrier;
 mod channel;
 mod contract;
+pub mod dialogue;
 mod engine;
 mod error;
 mod event;
