@@ -54,7 +54,7 @@ impl Account {
                 })?;
                 self.seen.insert(id, Times { created_at, until })
             }
-            Kind::Session => return Err(RestoreError::Corrupt),
+            Kind::Session | Kind::Message => return Err(RestoreError::Corrupt),
         };
         if new { Ok(()) } else { Err(RestoreError::Repeated) }
     }

@@ -21,6 +21,7 @@
 //! | `chunks` | long messages, until they are whole |
 //! | `cards` | whether the peer has our newest card |
 //! | `tombstones` | names of sessions that are over, of all peers |
+//! | `stored` | how it is stored |
 //! | `due` | moments drawn at random, and spans that have passed |
 
 mod acks;
@@ -37,6 +38,7 @@ mod names;
 mod outbox;
 mod roster;
 mod sending;
+mod stored;
 mod tombstones;
 mod upkeep;
 

@@ -105,6 +105,7 @@ pub(super) enum Kind {
     Contact = 3,
     Session = 4,
     Seen = 5,
+    Message = 6,
 }
 
 /// Writes fields. What it held is wiped when it grows.
@@ -157,7 +158,7 @@ impl<'a> Fields<'a> {
             return Err(RestoreError::Version { found: version, known: VERSION });
         }
         let [kind] = state.array()?;
-        let kinds = [Kind::Account, Kind::Contact, Kind::Session, Kind::Seen];
+        let kinds = [Kind::Account, Kind::Contact, Kind::Session, Kind::Seen, Kind::Message];
         let known = kinds.into_iter().find(|known| *known as u8 == kind);
         Ok((known.ok_or(RestoreError::Corrupt)?, Self(state)))
     }

@@ -8,7 +8,9 @@ use chacha20::ChaCha20Rng;
 use chacha20::rand_core::CryptoRng;
 use chacha20::rand_core::Rng;
 use chacha20::rand_core::SeedableRng;
+use whisper_core::identity::PublicKey;
 use whisper_core::session::MessageName;
+use whisper_core::session::RecordKey;
 use whisper_core::session::SessionId;
 use whisper_core::session::dialogue::*;
 use whisper_core::time::Timestamp;
@@ -21,6 +23,13 @@ use crate::ratchet::Ratchet;
 pub(crate) const START: Timestamp = Timestamp::from_secs(1_750_000_000);
 pub(crate) const HOUR: Duration = Duration::from_secs(3_600);
 pub(crate) const DAY: Duration = Duration::from_secs(86_400);
+
+/// A key for the names of records: that of the private key 1.
+pub(crate) const PEER: [u8; 33] = [
+    2, 0x79, 0xbe, 0x66, 0x7e, 0xf9, 0xdc, 0xbb, 0xac, 0x55, 0xa0, 0x62, 0x95, 0xce, 0x87, 0x0b,
+    0x07, 0x02, 0x9b, 0xfc, 0xdb, 0x2d, 0xce, 0x28, 0xd9, 0x59, 0xf2, 0x81, 0x5b, 0x16, 0xf8, 0x17,
+    0x98,
+];
 
 /// What a party keeps on its disk.
 #[derive(Clone, Debug)]
@@ -44,6 +53,10 @@ pub(crate) struct Party {
     pub(crate) events: Vec<DialogueEvent>,
     pub(crate) forks: usize,
     published_at: Option<Timestamp>,
+    /// Whether each step is stored and restored.
+    pub(crate) checks_storage: bool,
+    records: BTreeMap<RecordKey, Vec<u8>>,
+    peer: PublicKey,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -125,7 +138,18 @@ impl Party {
         store.rotate(now, &mut rng);
         store.one_time = Some(rng.next_u32());
         let tasks = Vec::new();
-        Self { store, rng, tasks, events: Vec::new(), forks: 0, published_at: None }
+        let peer = PublicKey::from_compressed(&PEER).expect("a point");
+        Self {
+            store,
+            rng,
+            tasks,
+            events: Vec::new(),
+            forks: 0,
+            published_at: None,
+            checks_storage: false,
+            records: BTreeMap::new(),
+            peer,
+        }
     }
 
     /// Our card as others get it by hand.
@@ -144,7 +168,12 @@ impl Party {
         let Store { dialogue, ratchets, card, tombstones, prekeys, .. } = &mut self.store;
         let (card, own) = (*card, prekeys.last().copied());
         let mut wire = Wire { ratchets, tombstones, card, own, out: &mut out, now };
-        for event in act(dialogue, &mut wire, &mut self.rng) {
+        let before = self.checks_storage.then(|| dialogue.clone());
+        let events = act(dialogue, &mut wire, &mut self.rng);
+        if let Some(before) = before {
+            self.store_step(&before);
+        }
+        for event in events {
             match event {
                 DialogueEvent::Invited(_) => self.plan(now, Task::Accept, 2 * HOUR),
                 DialogueEvent::Waiting(Obstacle::Card { .. }) => self.plan(now, Task::Scan, DAY),
@@ -153,6 +182,20 @@ impl Party {
             self.events.push(event);
         }
         out
+    }
+
+    /// Writes what the step has changed, and reads all that is stored.
+    fn store_step(&mut self, before: &Dialogue) {
+        let dialogue = &self.store.dialogue;
+        let before = (!self.records.is_empty()).then_some(before);
+        for record in dialogue.records(&self.peer, before) {
+            match record.state() {
+                Some(state) => _ = self.records.insert(record.key(), state.to_vec()),
+                None => assert!(self.records.remove(&record.key()).is_some(), "what is stored"),
+            }
+        }
+        let restored = Dialogue::restore(self.records.values()).expect("what was stored");
+        assert_eq!(&restored, dialogue);
     }
 
     pub(crate) fn say(&mut self, now: Timestamp, text: u32) -> Vec<Mail> {
@@ -291,6 +334,7 @@ impl Party {
         let seed = self.rng.next_u64();
         let mut new = Self::new(seed, now);
         new.events = std::mem::take(&mut self.events);
+        new.checks_storage = self.checks_storage;
         new.forks = self.forks;
         new.store.card = card.map(|(number, _, made)| (number, None, made));
         if backup {
@@ -303,6 +347,7 @@ impl Party {
     /// The same person with the state of before. Whether the store shows that is left to chance.
     pub(crate) fn roll_back(&mut self, now: Timestamp, store: Store, seen: bool) {
         self.store = store;
+        self.records.clear();
         if seen {
             self.store.dialogue.suspect(now, &mut self.rng);
         }

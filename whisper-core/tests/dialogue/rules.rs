@@ -4,6 +4,7 @@ mod ending;
 mod hearing;
 mod inviting;
 mod sending;
+mod storage;
 mod time;
 
 use std::collections::BTreeSet;

@@ -6,8 +6,13 @@ use alloc::vec::Vec;
 use rand_core::CryptoRng;
 
 use super::super::contract::MessageName;
+use super::super::error::RestoreError;
+use super::super::record::Value;
+use super::super::record::Writer;
 use super::due::Due;
 use super::due::HOUR;
+use super::stored::put_option;
+use super::stored::take_option;
 use crate::time::Timestamp;
 
 /// Names that are owed. The first of them starts the time, so that reading does not show.
@@ -59,6 +64,19 @@ impl Acks {
 
     pub(super) fn clear(&mut self) {
         *self = Self::default();
+    }
+}
+
+impl Acks {
+    pub(super) fn write(&self, writer: &mut Writer) {
+        put_option(writer, self.due, |writer, due| due.write(writer));
+        self.owed.iter().for_each(|name| writer.put(name.as_bytes()));
+    }
+
+    pub(super) fn read(mut value: Value<'_>) -> Result<Self, RestoreError> {
+        let due = take_option(&mut value, Due::read)?;
+        let owed = value.list(|value| value.array().map(MessageName::new))?.into();
+        Ok(Self { owed, due })
     }
 }
 

@@ -6,8 +6,13 @@ use core::time::Duration;
 use rand_core::CryptoRng;
 
 use super::super::contract::MessageName;
+use super::super::error::RestoreError;
+use super::super::record::Value;
+use super::super::record::Writer;
 use super::due::DAY;
 use super::due::Due;
+use super::stored::put_option;
+use super::stored::take_option;
 use crate::time::Timestamp;
 
 /// What we owe the peer of cards. A card is named by the number of its prekey.
@@ -94,6 +99,29 @@ impl Cards {
             self.due = None;
             self.sent.clear();
         }
+    }
+}
+
+impl Cards {
+    pub(super) fn write(&self, writer: &mut Writer) {
+        for card in [self.own, self.held] {
+            put_option(writer, card, |writer, card| writer.put(&card.to_be_bytes()));
+        }
+        put_option(writer, self.due, |writer, due| due.write(writer));
+        put_option(writer, self.last, Writer::put_time);
+        for (name, card) in &self.sent {
+            writer.put(name.as_bytes());
+            writer.put(&card.to_be_bytes());
+        }
+    }
+
+    pub(super) fn read(mut value: Value<'_>) -> Result<Self, RestoreError> {
+        let own = take_option(&mut value, Value::u32)?;
+        let held = take_option(&mut value, Value::u32)?;
+        let due = take_option(&mut value, Due::read)?;
+        let last = take_option(&mut value, Value::time)?;
+        let sent = value.list(|value| Ok((MessageName::new(value.array()?), value.u32()?)))?;
+        Ok(Self { own, held, due, last, sent: sent.into() })
     }
 }
 

@@ -5,6 +5,9 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use super::super::error::RestoreError;
+use super::super::record::Value;
+use super::super::record::Writer;
 use super::contract::Chunk;
 use super::contract::MAX_CHUNK;
 use super::contract::MAX_CHUNKS;
@@ -69,6 +72,46 @@ impl Chunks {
     fn bytes(&self) -> usize {
         let chunks = self.0.values().flat_map(|pile| pile.chunks.values());
         chunks.fold(0, |sum, data| sum.saturating_add(data.len()))
+    }
+}
+
+// How they are stored: each chunk for itself.
+impl Chunks {
+    /// The chunks, by their messages and indexes.
+    pub(super) fn all(&self) -> impl Iterator<Item = (([u8; 8], u16), Kept)> {
+        self.0.iter().flat_map(|(id, pile)| {
+            pile.chunks.iter().map(|(index, data)| {
+                let (id, index, total) = (*id, *index, pile.total);
+                let chunk = Chunk { id, index, total, data: Arc::clone(data) };
+                ((id, index), Kept { chunk, since: pile.since })
+            })
+        })
+    }
+
+    /// Puts a chunk in.
+    pub(super) fn put(&mut self, kept: Kept) {
+        let Kept { chunk: Chunk { id, index, total, data }, since } = kept;
+        let new = || Pile { total, chunks: BTreeMap::new(), since };
+        self.0.entry(id).or_insert_with(new).chunks.insert(index, data);
+    }
+}
+
+/// A chunk as it is stored.
+#[derive(Debug, Eq, PartialEq)]
+pub(super) struct Kept {
+    chunk: Chunk,
+    since: Timestamp,
+}
+
+impl Kept {
+    pub(super) fn write(&self, writer: &mut Writer) {
+        writer.put_time(self.since);
+        self.chunk.write(writer);
+    }
+
+    pub(super) fn read(mut value: Value<'_>) -> Result<Self, RestoreError> {
+        let kept = Self { since: value.time()?, chunk: Chunk::read(&mut value)? };
+        value.end().map(|()| kept)
     }
 }
 

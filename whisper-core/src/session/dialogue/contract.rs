@@ -146,6 +146,14 @@ impl Part {
         fits.then(|| (0..total).zip(data.chunks(MAX_CHUNK)).map(chunk).collect())
     }
 
+    /// Which of the parts of its text it is.
+    pub(super) const fn index(&self) -> u16 {
+        match self {
+            Self::Whole(_) => 0,
+            Self::Chunk(chunk) => chunk.index,
+        }
+    }
+
     /// How many bytes it holds.
     pub(super) fn len(&self) -> usize {
         match self {

@@ -4,6 +4,9 @@ use core::time::Duration;
 
 use rand_core::CryptoRng;
 
+use super::super::error::RestoreError;
+use super::super::record::Value;
+use super::super::record::Writer;
 use crate::time::Timestamp;
 
 /// A moment at which something is to happen.
@@ -32,6 +35,18 @@ impl Due {
     /// that was wrong.
     pub(super) fn has_come(self, now: Timestamp) -> bool {
         now >= self.at || self.at.saturating_since(now) > self.within
+    }
+}
+
+impl Due {
+    pub(super) fn write(self, writer: &mut Writer) {
+        writer.put_time(self.at);
+        let within = u64::try_from(self.within.as_millis()).unwrap_or(u64::MAX);
+        writer.put(&within.to_be_bytes());
+    }
+
+    pub(super) fn read(value: &mut Value<'_>) -> Result<Self, RestoreError> {
+        Ok(Self { at: value.time()?, within: Duration::from_millis(value.u64()?) })
     }
 }
 

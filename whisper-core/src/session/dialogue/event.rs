@@ -5,7 +5,10 @@ use core::fmt;
 
 use super::super::contract::MessageName;
 use super::super::contract::SessionId;
+use super::super::error::RestoreError;
 use super::super::event::Ended;
+use super::super::record::Value;
+use super::super::record::Writer;
 use super::contract::Place;
 use super::contract::TextId;
 use crate::time::Timestamp;
@@ -106,6 +109,32 @@ pub enum Obstacle {
     },
     /// The user's word that the new key of a verified peer is the peer's.
     NewKey,
+}
+
+impl Obstacle {
+    pub(super) fn write(self, writer: &mut Writer) {
+        match self {
+            Self::Peer => writer.put(&[0]),
+            Self::Card { expired: false } => writer.put(&[1]),
+            Self::Card { expired: true } => writer.put(&[2]),
+            Self::NewKey => writer.put(&[3]),
+            Self::Hour { until } => {
+                writer.put(&[4]);
+                writer.put_time(until);
+            }
+        }
+    }
+
+    pub(super) fn read(value: &mut Value<'_>) -> Result<Self, RestoreError> {
+        Ok(match value.array()? {
+            [0] => Self::Peer,
+            [1] => Self::Card { expired: false },
+            [2] => Self::Card { expired: true },
+            [3] => Self::NewKey,
+            [4] => Self::Hour { until: value.time()? },
+            _ => return Err(RestoreError::Corrupt),
+        })
+    }
 }
 
 /// Why a text does not go again.

@@ -7,7 +7,10 @@ use rand_core::CryptoRng;
 
 use super::super::contract::MessageName;
 use super::super::contract::SessionId;
+use super::super::error::RestoreError;
 use super::super::event::Ended;
+use super::super::record::Value;
+use super::super::record::Writer;
 use super::contract::Carrier;
 use super::contract::Content;
 use super::contract::DialogueError;
@@ -22,6 +25,9 @@ use super::event::Obstacle;
 use super::roster::Entry;
 use super::roster::MAX_INITIATED;
 use super::roster::Stage;
+use super::stored::put_option;
+use super::stored::take_flag;
+use super::stored::take_option;
 use crate::time::Timestamp;
 
 /// What is remembered of invitations.
@@ -35,6 +41,24 @@ pub(super) struct Inviting {
     greeting: Option<Due>,
     /// What one that is due waits for.
     pub(super) obstacle: Option<Obstacle>,
+}
+
+impl Inviting {
+    pub(super) fn write(&self, writer: &mut Writer) {
+        writer.put(&[self.one_time_used.into()]);
+        put_option(writer, self.repeated_at, Writer::put_time);
+        put_option(writer, self.greeting, |writer, due| due.write(writer));
+        put_option(writer, self.obstacle, |writer, obstacle| obstacle.write(writer));
+    }
+
+    pub(super) fn read(value: &mut Value<'_>) -> Result<Self, RestoreError> {
+        Ok(Self {
+            one_time_used: take_flag(value)?,
+            repeated_at: take_option(value, Value::time)?,
+            greeting: take_option(value, Due::read)?,
+            obstacle: take_option(value, Obstacle::read)?,
+        })
+    }
 }
 
 impl Dialogue {

@@ -6,6 +6,9 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::super::contract::MessageName;
+use super::super::error::RestoreError;
+use super::super::record::Value;
+use super::super::record::Writer;
 use super::due::DAY;
 use crate::time::Timestamp;
 
@@ -14,6 +17,8 @@ use crate::time::Timestamp;
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(super) struct Names {
     full: VecDeque<Block>,
+    /// How many were ever full.
+    count: u64,
     /// In the order they came.
     open: Vec<MessageName>,
     /// When the newest came.
@@ -22,7 +27,9 @@ pub(super) struct Names {
 
 /// Names in ascending order.
 #[derive(Clone, Debug, Eq, PartialEq)]
-struct Block {
+pub(super) struct Block {
+    /// Which it is, from 0.
+    number: u64,
     names: Arc<[MessageName]>,
     last: Timestamp,
 }
@@ -72,10 +79,52 @@ impl Names {
     fn close(&mut self) {
         let mut names = core::mem::take(&mut self.open);
         names.sort_unstable();
-        self.full.push_back(Block { names: names.into(), last: self.last });
+        let block = Block { number: self.count, names: names.into(), last: self.last };
+        self.full.push_back(block);
+        self.count = self.count.saturating_add(1);
         if self.full.len() > BLOCKS {
             self.full.pop_front();
         }
+    }
+}
+
+// How they are stored: the open ones with the dialogue, each block for itself.
+impl Names {
+    pub(super) fn write(&self, writer: &mut Writer) {
+        writer.put(&self.count.to_be_bytes());
+        writer.put_time(self.last);
+        self.open.iter().for_each(|name| writer.put(name.as_bytes()));
+    }
+
+    pub(super) fn read(mut value: Value<'_>) -> Result<Self, RestoreError> {
+        let (count, last) = (value.u64()?, value.time()?);
+        let open = value.list(|value| value.array().map(MessageName::new))?;
+        Ok(Self { full: VecDeque::new(), count, open, last })
+    }
+
+    /// The blocks, by their numbers.
+    pub(super) fn blocks(&self) -> impl Iterator<Item = (u64, &Block)> {
+        self.full.iter().map(|block| (block.number, block))
+    }
+
+    /// Puts in the blocks, in any order.
+    pub(super) fn put_blocks(&mut self, mut blocks: Vec<Block>) {
+        blocks.sort_unstable_by_key(|block| block.number);
+        self.full = blocks.into();
+    }
+}
+
+impl Block {
+    pub(super) fn write(&self, writer: &mut Writer) {
+        writer.put(&self.number.to_be_bytes());
+        writer.put_time(self.last);
+        self.names.iter().for_each(|name| writer.put(name.as_bytes()));
+    }
+
+    pub(super) fn read(mut value: Value<'_>) -> Result<Self, RestoreError> {
+        let (number, last) = (value.u64()?, value.time()?);
+        let names = value.list(|value| value.array().map(MessageName::new))?;
+        Ok(Self { number, names: names.into(), last })
     }
 }
 

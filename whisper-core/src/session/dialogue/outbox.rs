@@ -9,6 +9,9 @@ use rand_core::CryptoRng;
 
 use super::super::contract::MessageName;
 use super::super::contract::SessionId;
+use super::super::error::RestoreError;
+use super::super::record::Value;
+use super::super::record::Writer;
 use super::contract::Content;
 use super::contract::Part;
 use super::contract::TextId;
@@ -16,6 +19,9 @@ use super::due::DAY;
 use super::due::Due;
 use super::due::HOUR;
 use super::due::may_again;
+use super::stored::put_option;
+use super::stored::take_flag;
+use super::stored::take_option;
 use crate::time::Timestamp;
 
 /// Parts of texts, in the order in which they were given.
@@ -272,6 +278,94 @@ impl Outbox {
             self.waiting.retain(|unsent| !lost.contains(&unsent.text));
         }
         lost.into_iter().collect()
+    }
+}
+
+// How it is stored: what is counted with the dialogue, each part for itself.
+impl Outbox {
+    pub(super) fn write(&self, writer: &mut Writer) {
+        writer.put(&self.next.to_be_bytes());
+        writer.put_time(self.hour.0);
+        writer.put(&u32::try_from(self.hour.1).unwrap_or(u32::MAX).to_be_bytes());
+    }
+
+    pub(super) fn read(value: &mut Value<'_>) -> Result<Self, RestoreError> {
+        let (next, since, count) = (value.u64()?, value.time()?, value.u32()?);
+        let count = usize::try_from(count).map_err(|_| RestoreError::Corrupt)?;
+        Ok(Self { next, hour: (since, count), ..Self::default() })
+    }
+
+    /// The parts, by their texts and indexes.
+    pub(super) fn parts(&self) -> impl Iterator<Item = ((TextId, u16), Kept<'_>)> {
+        let unacked = self.unacked.iter();
+        let unacked =
+            unacked.map(|letter| ((letter.text, letter.part.index()), Kept::Went(letter)));
+        let waiting = self.waiting.iter();
+        let waiting =
+            waiting.map(|unsent| ((unsent.text, unsent.part.index()), Kept::Waits(unsent)));
+        unacked.chain(waiting)
+    }
+
+    /// Reads a part.
+    pub(super) fn read_part(&mut self, mut value: Value<'_>) -> Result<(), RestoreError> {
+        let text = TextId(value.u64()?);
+        let [went] = value.array()?;
+        let part = Part::read(&mut value)?;
+        match went {
+            0 => self.waiting.push_back(Unsent { text, part, since: value.time()? }),
+            1 => self.unacked.push_back(Letter {
+                text,
+                part,
+                name: MessageName::new(value.array()?),
+                session: SessionId::new(value.array()?),
+                first: value.time()?,
+                last: value.time()?,
+                lost_at: take_option(&mut value, Value::time)?,
+                again: take_option(&mut value, Due::read)?,
+                published: take_flag(&mut value)?,
+            }),
+            _ => return Err(RestoreError::Corrupt),
+        }
+        value.end()
+    }
+
+    /// Puts in the parts that were read, in the order in which they were given.
+    pub(super) fn put_parts(&mut self, mut read: Self) {
+        let unacked = read.unacked.make_contiguous();
+        unacked.sort_by_key(|letter| (letter.text, letter.part.index()));
+        let waiting = read.waiting.make_contiguous();
+        waiting.sort_by_key(|unsent| (unsent.text, unsent.part.index()));
+        (self.unacked, self.waiting) = (read.unacked, read.waiting);
+    }
+}
+
+/// A part as it is stored.
+#[derive(Clone, Copy, Eq, PartialEq)]
+pub(super) enum Kept<'a> {
+    Waits(&'a Unsent),
+    Went(&'a Letter),
+}
+
+impl Kept<'_> {
+    pub(super) fn write(self, writer: &mut Writer) {
+        let (text, went, part) = match self {
+            Self::Waits(unsent) => (unsent.text, 0, &unsent.part),
+            Self::Went(letter) => (letter.text, 1, &letter.part),
+        };
+        writer.put(&text.0.to_be_bytes());
+        writer.put(&[went]);
+        part.write(writer);
+        match self {
+            Self::Waits(unsent) => writer.put_time(unsent.since),
+            Self::Went(letter) => {
+                writer.put(letter.name.as_bytes());
+                writer.put(letter.session.as_bytes());
+                [letter.first, letter.last].into_iter().for_each(|time| writer.put_time(time));
+                put_option(writer, letter.lost_at, Writer::put_time);
+                put_option(writer, letter.again, |writer, due| due.write(writer));
+                writer.put(&[letter.published.into()]);
+            }
+        }
     }
 }
 

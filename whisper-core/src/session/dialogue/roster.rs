@@ -7,9 +7,14 @@ use core::time::Duration;
 use super::super::contract::MessageName;
 use super::super::contract::Role;
 use super::super::contract::SessionId;
+use super::super::error::RestoreError;
 use super::super::event::Ended;
+use super::super::record::Value;
+use super::super::record::Writer;
 use super::contract::Heard;
 use super::due::DAY;
+use super::stored::put_option;
+use super::stored::take_option;
 use crate::time::Timestamp;
 
 /// How far a session is.
@@ -228,6 +233,58 @@ impl Roster {
     }
 }
 
+// How they are stored.
+impl Roster {
+    pub(super) fn write(&self, writer: &mut Writer) {
+        self.0.iter().for_each(|entry| entry.write(writer));
+    }
+
+    pub(super) fn read(value: Value<'_>) -> Result<Self, RestoreError> {
+        value.list(Entry::read).map(Self)
+    }
+}
+
+impl Entry {
+    fn write(&self, writer: &mut Writer) {
+        writer.put(self.session.as_bytes());
+        let stage = STAGES.iter().position(|stage| *stage == self.stage).unwrap_or_default();
+        writer.put(&[self.role as u8, u8::try_from(stage).unwrap_or_default()]);
+        [self.created_at, self.active].into_iter().for_each(|time| writer.put_time(time));
+        put_option(writer, self.unanswered, Writer::put_time);
+        put_option(writer, self.ends_at, Writer::put_time);
+        put_option(writer, self.text, |writer, name| writer.put(name.as_bytes()));
+        put_option(writer, self.withheld.as_ref(), |writer, heard| heard.write(writer));
+    }
+
+    fn read(value: &mut Value<'_>) -> Result<Self, RestoreError> {
+        let session = SessionId::new(value.array()?);
+        let [role, stage] = value.array()?;
+        let roles = [Role::Initiator, Role::Responder];
+        let role = roles.into_iter().find(|known| *known as u8 == role);
+        let stage = STAGES.get(usize::from(stage)).copied();
+        Ok(Self {
+            session,
+            role: role.ok_or(RestoreError::Corrupt)?,
+            stage: stage.ok_or(RestoreError::Corrupt)?,
+            created_at: value.time()?,
+            active: value.time()?,
+            unanswered: take_option(value, Value::time)?,
+            ends_at: take_option(value, Value::time)?,
+            text: take_option(value, |value| value.array().map(MessageName::new))?,
+            withheld: take_option(value, Heard::read)?,
+        })
+    }
+}
+
+/// By the numbers under which they are stored.
+const STAGES: [Stage; 6] = [
+    Stage::Inviting,
+    Stage::Pending,
+    Stage::Unconfirmed,
+    Stage::Confirmed,
+    Stage::Suspect,
+    Stage::Closing,
+];
 /// Sessions that one side began; spec 3.11.
 const MAX_ACCEPTED: usize = 8;
 pub(super) const MAX_INITIATED: usize = 32;
