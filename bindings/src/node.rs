@@ -222,12 +222,27 @@ impl Node {
     }
 
     /// Encrypts a message, works for its rating and sends it. Returns once it is encrypted: the
-    /// delivery tells what becomes of it.
+    /// delivery tells what becomes of it. At most 16 MiB of posts wait to be sent: what comes on top
+    /// of them fails, and may be posted again later.
     pub fn post(&self, post: Post) -> Result<Arc<Delivery>, WhisperError> {
         faults::enter("Node.post");
         let post = post.into_net()?;
         let _runtime = runtime::enter()?;
         Ok(Delivery::of(self.handle.post(post)))
+    }
+
+    /// Posts a message once there is room for it among the posts that wait. Given up before that,
+    /// nothing is posted.
+    #[uniffi::method(default(cancel = None))]
+    pub async fn post_when_ready(
+        &self,
+        post: Post,
+        cancel: Option<Arc<CancelToken>>,
+    ) -> Result<Arc<Delivery>, WhisperError> {
+        faults::enter("Node.post_when_ready");
+        let (handle, post) = (self.handle.clone(), post.into_net()?);
+        let posted = async move { Ok(handle.post_when_ready(post).await) };
+        Ok(Delivery::of(runtime::run(cancel, posted).await?))
     }
 
     /// The messages that a filter finds from now on.
@@ -299,6 +314,15 @@ impl Node {
         faults::enter("Node.resume");
         let handle = self.handle.clone();
         runtime::run(None, async move { Ok(handle.set_suspended(false).await?) }).await
+    }
+
+    /// Says that the network of this device has changed, such as from Wi-Fi to mobile: what waits is
+    /// dialled at once, and connections that do not show within seconds that they still work are ended.
+    /// Given up, it is done none the less.
+    pub async fn network_changed(&self) -> Result<(), WhisperError> {
+        faults::enter("Node.network_changed");
+        let handle = self.handle.clone();
+        runtime::run(None, async move { Ok(handle.network_changed().await?) }).await
     }
 
     /// Ends the node once what was posted is sent, after 5 seconds at the latest; what no peer takes

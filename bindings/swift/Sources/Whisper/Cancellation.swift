@@ -4,6 +4,12 @@ import Foundation
 // same calls with `cancel:` are for those who give up by a token of their own.
 
 extension Node {
+    /// Posts a message once there is room for it among the posts that wait. Cancelled before that,
+    /// nothing is posted.
+    public func postWhenReady(post: Post) async throws -> Delivery {
+        try await withCancellation { try await self.postWhenReady(post: post, cancel: $0) }
+    }
+
     /// The event that is not acknowledged yet, or the next one; nothing once the node has ended.
     /// ``events`` is easier to read from.
     public func nextEvent() async throws -> NumberedNodeEvent? {

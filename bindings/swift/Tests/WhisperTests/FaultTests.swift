@@ -177,12 +177,16 @@ private final class Faults {
         try await fails("Node.dial") { try await node.dial(address: "enode://") }
         try await fails("Node.peers") { _ = try await node.peers() }
         try await fails("Node.post") { _ = try node.post(post: Post(recipient: .sharers(key: key), text: "")) }
+        try await fails("Node.post_when_ready") {
+            _ = try await node.postWhenReady(post: Post(recipient: .sharers(key: key), text: ""))
+        }
         try await fails("Node.subscribe") {
             _ = try await node.subscribe(filter: Filter(reader: .sharer(key: key)))
         }
         try await fails("Node.converse") { _ = try await node.converse(identity: identity) }
         try await fails("Node.suspend") { try await node.suspend() }
         try await fails("Node.resume") { try await node.resume() }
+        try await fails("Node.network_changed") { try await node.networkChanged() }
         try await fails("Node.acknowledge") { try node.acknowledge(number: 0) }
         try await waiting("Node.next_event") { _ = try await node.nextEvent(cancel: $0) }
         try await subscriptions(node)

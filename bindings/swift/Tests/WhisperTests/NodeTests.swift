@@ -54,6 +54,23 @@ struct NodeTests {
         try await node.shutdown()
     }
 
+    @Test func aPostWaitsForRoomIfItIsToldTo() async throws {
+        let node = try await Node.start(config: NodeConfig())
+        let large = Post(
+            recipient: .sharers(key: try .generate()), payload: Data(count: 4_000 * 1_024))
+        let filling = try (0..<4).map { _ in try node.post(post: large) }
+        #expect(await failure { try await node.post(post: large).sent() }?.code() == 11)
+        let givenUp = Task { try await node.postWhenReady(post: large) }
+        try await eventually { runningJobs() == 1 }
+        let waiting = Task { try await node.postWhenReady(post: large) }
+        try await eventually { runningJobs() == 2 }
+        givenUp.cancel()
+        await #expect(throws: CancellationError.self) { try await givenUp.value }
+        try filling[0].giveUp()
+        #expect(try await within { try await waiting.value }.state() == .waiting)
+        try await node.shutdown()
+    }
+
     @Test func aShutdownInATaskThatWasCancelledGoesOn() async throws {
         let node = try await Node.start(config: NodeConfig())
         let task = Task {
@@ -156,6 +173,26 @@ struct NodeTests {
         }
         #expect(told.0 == address && told.1.contains("nothing listens") && told.2 > started)
         try await node.shutdown()
+    }
+
+    @Test func aNodeWhoseNetworkHasChangedDialsAtOnceWhatItWouldDialInAMinute() async throws {
+        let key = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString).path
+        defer { try? FileManager.default.removeItem(atPath: key) }
+        let useless = try await Node.start(
+            config: NodeConfig(listen: "127.0.0.1:0", keyFile: key, light: true))
+        let address = try #require(useless.address())
+        let node = try await Node.start(config: NodeConfig(peers: [address], light: true))
+        let told = try await node.events.first { event in
+            if case .unreachable(_, let reason, let retryAt) = event { (reason, retryAt) } else { nil }
+        }
+        #expect(told.0.contains("both light"))
+        try await useless.shutdown()
+        let socket = try #require(address.split(separator: "@").last?.prefix { $0 != "?" })
+        let relay = try await Node.start(config: NodeConfig(listen: String(socket), keyFile: key))
+        try await node.networkChanged()
+        try await node.events.first { if case .ready = $0 { () } else { nil } }
+        #expect(Date() < told.1)
+        try await Nodes(listener: relay, dialer: node).shutdown()
     }
 
     @Test func streamsEndWithTheNode() async throws {

@@ -2,8 +2,10 @@ package whisper
 
 import java.time.Duration
 import java.time.Instant
+import kotlin.io.path.createTempDirectory
 import kotlin.time.Duration.Companion.seconds
 import kotlinx.coroutines.async
+import kotlinx.coroutines.cancelAndJoin
 import kotlinx.coroutines.flow.first
 import kotlinx.coroutines.flow.toList
 import kotlinx.coroutines.withTimeout
@@ -36,6 +38,22 @@ class NodeTest {
                 assertEquals(topic, found.topic)
                 assertEquals(Duration.ofSeconds(50), found.ttl)
             }
+        }
+    }
+
+    @Test
+    fun `a post waits for room if it is told to`() = bounded {
+        easyNode().use { node ->
+            val large = Post(Recipient.Sharers(SymmetricKey.generate()), ByteArray(4_000 * 1_024))
+            val filling = List(4) { node.post(large) }
+            refusal<WhisperException.Unavailable> { node.post(large).sent() }
+            val givenUp = async { node.postWhenReady(large) }
+            eventually { runningJobs() == 1uL }
+            val waiting = async { node.postWhenReady(large) }
+            eventually { runningJobs() == 2uL }
+            givenUp.cancelAndJoin()
+            filling.first().giveUp()
+            assertEquals(DeliveryState.Waiting, waiting.await().state())
         }
     }
 
@@ -92,6 +110,24 @@ class NodeTest {
             val peer = second.peers().single()
             assertFalse(peer.inbound)
             assertEquals(EASY, peer.minRating)
+        }
+    }
+
+    @Test
+    fun `a node whose network has changed dials at once what it would dial in a minute`() = bounded {
+        val key = createTempDirectory().resolve("key").toString()
+        val useless = Node.start(NodeConfig(listen = "127.0.0.1:0", keyFile = key, light = true))
+        val address = useless.address()!!
+        Node.start(NodeConfig(peers = listOf(address), light = true)).use { node ->
+            val told = node.events().await<NodeEvent.Unreachable>()
+            assertTrue("both light" in told.reason, told.reason)
+            useless.shutdown()
+            val socket = address.substringAfter('@').substringBefore('?')
+            Node.start(NodeConfig(listen = socket, keyFile = key)).use {
+                node.networkChanged()
+                withTimeout(20.seconds) { node.events().await<NodeEvent.Ready>() }
+                assertTrue(Instant.now() < told.retryAt)
+            }
         }
     }
 
