@@ -13,7 +13,7 @@ import re
 import tempfile
 import unittest
 
-import whisper_bindings as whisper
+import whisper_messaging as whisper
 
 NOW = datetime.datetime(2026, 11, 25, tzinfo=datetime.timezone.utc)
 TTL = datetime.timedelta(seconds=50)

@@ -6,7 +6,7 @@ import pathlib
 import struct
 import unittest
 
-from whisper_bindings import (
+from whisper_messaging import (
     Envelope,
     Identity,
     SymmetricKey,

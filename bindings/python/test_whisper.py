@@ -7,8 +7,8 @@ import re
 import tempfile
 import unittest
 
-import whisper_bindings
-from whisper_bindings import (
+from whisper_messaging import _generated
+from whisper_messaging import (
     CancelToken,
     ConversationEvent,
     DeliveryState,
@@ -119,6 +119,13 @@ class Nodes(unittest.IsolatedAsyncioTestCase):
         while not isinstance(await self.next(node), NodeEvent.READY):
             pass
 
+    async def jobs(self, number):
+        """Waits until so many calls run."""
+        deadline = asyncio.get_running_loop().time() + PATIENCE
+        while running_jobs() != number and asyncio.get_running_loop().time() < deadline:
+            await asyncio.sleep(0.01)
+        self.assertEqual(running_jobs(), number)
+
     async def hear(self, talk):
         while not isinstance(event := await self.next(talk), ConversationEvent.RECEIVED):
             pass
@@ -132,6 +139,21 @@ class Nodes(unittest.IsolatedAsyncioTestCase):
         event = await self.next(found)
         self.assertIsInstance(event, SubscriptionEvent.FOUND)
         self.assertEqual(event.received.message.payload, b"to all")
+
+    async def test_a_post_waits_for_room_if_it_is_told_to(self):
+        async with await Node.start(NodeConfig()) as node:
+            large = Post(recipient=Recipient.SHARERS(SymmetricKey.generate()), payload=bytes(4_000 << 10))
+            filling = [node.post(large) for _ in range(4)]
+            with self.assertRaises(WhisperError.Unavailable):
+                await node.post(large).sent()
+            given_up = asyncio.ensure_future(node.post_when_ready(large))
+            await self.jobs(1)
+            waiting = asyncio.ensure_future(node.post_when_ready(large))
+            await self.jobs(2)
+            given_up.cancel()
+            filling[0].give_up()
+            delivery = await asyncio.wait_for(waiting, PATIENCE)
+            self.assertEqual(delivery.state(), DeliveryState.WAITING())
 
     async def test_two_talk_and_an_event_comes_until_it_is_acknowledged(self):
         alice, bob = Identity.generate(), Identity.generate()
@@ -169,14 +191,29 @@ class Nodes(unittest.IsolatedAsyncioTestCase):
         self.assertIn("nothing listens", told.reason)
         self.assertGreater(told.retry_at, started)
 
+    async def test_a_node_whose_network_has_changed_dials_at_once_what_it_would_dial_in_a_minute(self):
+        with tempfile.TemporaryDirectory() as folder:
+            key = str(pathlib.Path(folder) / "key")
+            useless = await Node.start(NodeConfig(listen="127.0.0.1:0", key_file=key, light=True))
+            address = useless.address()
+            async with await Node.start(NodeConfig(peers=[address], light=True)) as node:
+                while not isinstance(told := await self.next(node), NodeEvent.UNREACHABLE):
+                    pass
+                self.assertIn("both light", told.reason)
+                await useless.shutdown()
+                socket = re.search("@([^?]+)", address).group(1)
+                async with await Node.start(NodeConfig(listen=socket, key_file=key)):
+                    await node.network_changed()
+                    await self.ready(node)
+                    self.assertLess(datetime.datetime.now(datetime.timezone.utc), told.retry_at)
+
     async def test_calls_that_are_given_up_are_gone(self):
         draft = Draft(datetime.datetime.now(datetime.timezone.utc), TTL, "01020304", b"")
         talk = await self.phone.converse(Identity.generate())
         found = await self.phone.subscribe(Filter(reader=Reader.SHARER(SymmetricKey.generate())))
         calls = (draft.mine(1e15), talk.next_event(), found.next_event())
         waiting = [asyncio.ensure_future(call) for call in calls]
-        while running_jobs() < len(calls):
-            await asyncio.sleep(0.01)
+        await self.jobs(len(calls))
         for call in waiting:
             call.cancel()
         token = CancelToken()
@@ -184,10 +221,7 @@ class Nodes(unittest.IsolatedAsyncioTestCase):
         token.cancel()
         with self.assertRaises(WhisperError.Cancelled):
             await mined
-        deadline = asyncio.get_running_loop().time() + PATIENCE
-        while running_jobs() > 0 and asyncio.get_running_loop().time() < deadline:
-            await asyncio.sleep(0.01)
-        self.assertEqual(running_jobs(), 0)
+        await self.jobs(0)
 
     async def test_a_light_ledger_says_that_nobody_can_prove_anything(self):
         ledger = await self.phone.follow_ledger(LedgerNetwork.REGTEST)
@@ -254,7 +288,7 @@ class Secrets(unittest.TestCase):
         self.assertEqual(message, Message(payload=b"the secret", padding=b"", signer=None))
 
     def test_no_method_of_a_key_returns_bytes_but_the_sealed_ones(self):
-        source = pathlib.Path(whisper_bindings.__file__).read_text()
+        source = pathlib.Path(_generated.__file__).read_text()
         for kind in ("Identity", "SymmetricKey"):
             body = re.search(rf"^class {kind}Protocol.*?(?=^class )", source, re.M | re.S)
             returned = re.findall(r"def (\w+)\([^)]*\) -> bytes", body.group())
