@@ -1,4 +1,4 @@
-//! What the README shows is what the tests of Kotlin and Swift compile and run.
+//! What the READMEs show is what the tests of the three languages run.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot run fails")]
 
@@ -25,12 +25,41 @@ fn between(text: &str, begin: &str, end: &str) -> String {
 fn the_readme_shows_what_is_tested() {
     let readme = read("README.md");
     let sources = [
-        ("```kotlin", "kotlin/whisper/src/test/kotlin/whisper/FirstMessageTest.kt"),
-        ("```swift", "swift/Tests/WhisperTests/ReadmeTests.swift"),
+        ("```kotlin", "//", "kotlin/whisper/src/test/kotlin/whisper/FirstMessageTest.kt"),
+        ("```swift", "//", "swift/Tests/WhisperTests/ReadmeTests.swift"),
+        ("```python", "#", "python/samples/hello.py"),
     ];
-    for (fence, source) in sources {
+    for (fence, mark, source) in sources {
         let shown = between(&readme, fence, "```");
-        assert_eq!(shown, between(&read(source), "// readme:begin", "// readme:end"), "{source}");
+        let (begin, end) = (format!("{mark} readme:begin"), format!("{mark} readme:end"));
+        assert_eq!(shown, between(&read(source), &begin, &end), "{source}");
         assert!((3..=10).contains(&shown.lines().count()), "{source}");
+    }
+}
+
+#[test]
+fn the_readme_of_python_shows_a_program_and_lines_that_are_tested() {
+    let readme = read("python/README.md");
+    let program = between(&readme, "```python", "```");
+    assert_eq!(program, read("python/samples/hello.py").trim_end());
+    let (_, rest) = readme.split_once(&program).unwrap();
+    let test = between(&read("python/test_events.py"), "# readme:begin", "# readme:end");
+    assert_eq!(between(rest, "```python", "```"), test);
+}
+
+#[test]
+fn all_packages_are_of_one_version() {
+    let version = env!("CARGO_PKG_VERSION");
+    let xml = format!("<version>{version}</version>");
+    for (file, place) in [
+        ("python/pyproject.toml", format!("version = \"{version}\"")),
+        ("kotlin/pom.xml", format!("<artifactId>whisper-parent</artifactId>\n  {xml}")),
+        ("kotlin/whisper/pom.xml", format!("<artifactId>whisper-parent</artifactId>\n    {xml}")),
+        ("kotlin/samples/pom.xml", format!("<artifactId>whisper-parent</artifactId>\n    {xml}")),
+        ("kotlin/outside/pom.xml", format!("<artifactId>whisper</artifactId>\n      {xml}")),
+        ("kotlin/README.md", format!("<artifactId>whisper</artifactId>\n  {xml}")),
+        ("README.md", format!("`whisper:whisper:{version}`")),
+    ] {
+        assert!(read(file).contains(&place), "{file} is not of version {version}");
     }
 }
