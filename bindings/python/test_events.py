@@ -52,8 +52,8 @@ class Loops(unittest.IsolatedAsyncioTestCase):
         self.assertEqual(await self.first(self.phone.events(), NodeEvent), ready)
         await self.phone.suspend()
         events = self.phone.events()
-        self.assertEqual(await asyncio.wait_for(anext_of(events), PATIENCE), ready)
-        gone = await asyncio.wait_for(anext_of(events), PATIENCE)
+        self.assertEqual(await anext_of(events), ready)
+        gone = await anext_of(events)
         self.assertIsInstance(gone, NodeEvent.DISCONNECTED)
         self.assertEqual(await self.first(self.phone.events(), NodeEvent), gone)
 
@@ -120,15 +120,15 @@ class Loops(unittest.IsolatedAsyncioTestCase):
         delivery = self.phone.post(self.post(b"to all"))
         await self.first(delivery.states(), DeliveryState.ACKNOWLEDGED)
         states = delivery.states()
-        now = await asyncio.wait_for(anext_of(states), PATIENCE)
-        self.assertEqual(now, DeliveryState.ACKNOWLEDGED(1))
+        self.assertEqual(await anext_of(states), DeliveryState.ACKNOWLEDGED(1))
         async with await Node.start(NodeConfig()) as alone:
             waiting = alone.post(self.post(b"to nobody"))
-            seen = []
-            async for state in waiting.states():
-                seen.append(state)
-                waiting.give_up()
-            self.assertEqual(seen, [DeliveryState.WAITING(), DeliveryState.CANCELLED()])
+            states = waiting.states()
+            self.assertEqual(await anext_of(states), DeliveryState.WAITING())
+            waiting.give_up()
+            self.assertEqual(await anext_of(states), DeliveryState.CANCELLED())
+            with self.assertRaises(StopAsyncIteration):
+                await anext_of(states)
 
     async def test_events_end_with_the_node_and_a_node_with_its_block(self):
         with self.assertRaises(ZeroDivisionError):
@@ -137,14 +137,15 @@ class Loops(unittest.IsolatedAsyncioTestCase):
                 found = await node.subscribe(Filter(reader=Reader.SHARER(self.key)))
                 raise ZeroDivisionError
         for ended in (node, talk, found):
-            self.assertIsNone(await self.first(ended.events(), object))
+            with self.assertRaises(StopAsyncIteration):
+                await anext_of(ended.events())
         with self.assertRaises(WhisperError.Ended):
             await node.peers()
 
 
 async def anext_of(events):
-    """`anext`, which Python has from 3.10 on."""
-    return await events.__anext__()
+    """`anext`, which Python has from 3.10 on, and not for ever."""
+    return await asyncio.wait_for(events.__anext__(), PATIENCE)
 
 
 if __name__ == "__main__":
