@@ -13,7 +13,7 @@
 //! | `steps`, `record` | what a step changes, and how that is stored |
 //! | `live`, `book`, `account` | one session; all of them; what they share |
 //! | `channel`, `seed` | what a session encrypts with: the one place that tells modes apart; the mode of the paper |
-//! | `watch`, `hours`, `carrier` | the topics that are watched, and which are used when; what envelopes look like |
+//! | `watch`, `hours`, `places`, `carrier` | the topics that are watched, and which are used when; what envelopes look like |
 //! | `signs` | whether the peer has lost a session, and whether somebody else goes on with it |
 //! | [`card`], [`prekeys`] | what sessions of the full mode begin with: cards, and the secret halves of their keys |
 //! | [`safety`] | what two people compare |
@@ -41,6 +41,7 @@ mod hours;
 mod inbound;
 mod live;
 mod outbound;
+mod places;
 pub mod prekeys;
 mod record;
 pub mod safety;

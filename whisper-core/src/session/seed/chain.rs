@@ -1,14 +1,14 @@
 //! The counters of a session: what was sent when, what was opened already.
 
 use alloc::collections::BTreeMap;
-use core::time::Duration;
 
 use crate::session::error::RestoreError;
 use crate::session::error::SessionError;
-use crate::session::hours::PER_HOUR;
-use crate::session::hours::epoch;
-use crate::session::hours::place;
-use crate::session::hours::start_of;
+use crate::session::places::HourFull;
+use crate::session::places::Places;
+use crate::session::places::Slot;
+use crate::session::places::put_hours;
+use crate::session::places::read_hours;
 use crate::session::record::Fields;
 use crate::session::record::Writer;
 use crate::time::Timestamp;
@@ -18,20 +18,7 @@ use crate::time::Timestamp;
 pub(super) struct Sending {
     /// How many messages were numbered.
     sequence: u32,
-    /// The hour that counts: it goes back only when the clock is set back by more than an hour.
-    epoch: u64,
-    last: Timestamp,
-    /// By hour, how many messages were sealed in it. An hour that a wrong clock showed comes again.
-    sealed: BTreeMap<u64, u32>,
-}
-
-/// The place of one message.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) struct Slot {
-    pub(super) epoch: u64,
-    pub(super) index: u32,
-    /// Whether the clock stands more than an hour before an earlier sending.
-    pub(super) set_back: bool,
+    places: Places,
 }
 
 impl Sending {
@@ -50,36 +37,24 @@ impl Sending {
         self.sequence
     }
 
-    /// Takes the next place. No hour and index is given twice, however the clock steps.
+    /// Takes the next place.
     pub(super) fn advance(&mut self, now: Timestamp) -> Result<Slot, SessionError> {
-        let set_back = self.last.saturating_since(now) > ROLLBACK;
-        let hour = if set_back { epoch(now) } else { epoch(now).max(self.epoch) };
-        let count = self.sealed.get(&hour).copied().unwrap_or_default();
-        if count >= PER_HOUR {
-            return Err(SessionError::HourFull { until: start_of(hour.saturating_add(1)) });
-        }
-        self.sealed.insert(hour, count.saturating_add(1));
-        while self.sealed.len() > HOURS {
-            self.sealed.pop_first();
-        }
-        self.epoch = hour;
-        self.last = if set_back { now } else { self.last.max(now) };
-        Ok(Slot { epoch: hour, index: place(count), set_back })
+        let full = |HourFull { until }| SessionError::HourFull { until };
+        self.places.advance(now).map_err(full)
     }
 
     pub(super) fn write(&self, writer: &mut Writer) {
         writer.field(SENDING, |writer| {
             writer.put(&self.sequence.to_be_bytes());
-            writer.put(&self.epoch.to_be_bytes());
-            writer.put_time(self.last);
+            self.places.put(writer);
         });
-        write_hours(writer, SEALED, &self.sealed);
+        writer.field(SEALED, |writer| self.places.put_sealed(writer));
     }
 
     pub(super) fn read(fields: &mut Fields<'_>) -> Result<Self, RestoreError> {
-        let (sequence, epoch, last) =
-            fields.read(SENDING, |value| Ok((value.u32()?, value.u64()?, value.time()?)))?;
-        Ok(Self { sequence, epoch, last, sealed: read_hours(fields, SEALED)? })
+        let (sequence, clock) =
+            fields.read(SENDING, |value| Ok((value.u32()?, (value.u64()?, value.time()?))))?;
+        Ok(Self { sequence, places: Places::restore(clock, fields.take(SEALED)?)? })
     }
 }
 
@@ -138,7 +113,7 @@ impl Receiving {
             writer.put(&self.newest.to_be_bytes());
             self.opened.iter().for_each(|word| writer.put(&word.to_be_bytes()));
         });
-        write_hours(writer, NEXT, &self.next);
+        writer.field(NEXT, |writer| put_hours(writer, &self.next));
     }
 
     pub(super) fn read(fields: &mut Fields<'_>) -> Result<Self, RestoreError> {
@@ -150,7 +125,7 @@ impl Receiving {
             }
             Ok(ends)
         })?;
-        receiving.next = read_hours(fields, NEXT)?;
+        receiving.next = read_hours(fields.take(NEXT)?)?;
         Ok(receiving)
     }
 
@@ -172,32 +147,13 @@ fn bit_of(sequence: u32) -> (usize, u64) {
     ((bit / 64) as usize, 1 << (bit % 64))
 }
 
-/// A list of hours, each with a number.
-fn write_hours(writer: &mut Writer, kind: u8, hours: &BTreeMap<u64, u32>) {
-    writer.field(kind, |writer| {
-        for (hour, number) in hours {
-            writer.put(&hour.to_be_bytes());
-            writer.put(&number.to_be_bytes());
-        }
-    });
-}
-
-fn read_hours(fields: &mut Fields<'_>, kind: u8) -> Result<BTreeMap<u64, u32>, RestoreError> {
-    let hours = fields.take(kind)?.list(|value| Ok((value.u64()?, value.u32()?)))?;
-    Ok(hours.into_iter().collect())
-}
-
 /// Random nonces of GCM collide with 2^-57 among so many.
 const MAX_MESSAGES: u32 = 1 << 20;
 /// How far behind the highest number a message may come.
 const WINDOW: u32 = 1_024;
 const WORDS: usize = WINDOW as usize / 64;
-/// A clock that is set back by less goes on in the last hour.
-const ROLLBACK: Duration = Duration::from_secs(3_600);
 /// Hours whose indexes are remembered by the receiver: beyond those that late envelopes come from.
 const REMEMBERED: usize = 32;
-/// Hours whose indexes are remembered by the sender: more than a session lives.
-const HOURS: usize = 1_024;
 
 const SENDING: u8 = 37;
 const SEALED: u8 = 38;
@@ -211,52 +167,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-
-    const NOW: Timestamp = Timestamp::from_secs(1_750_000_000);
-
-    fn next(sending: &mut Sending, now: Timestamp) -> (u64, u32) {
-        sending.number().unwrap();
-        let slot = sending.advance(now).unwrap();
-        (slot.epoch, slot.index)
-    }
-
-    #[test]
-    fn an_hour_has_4096_places_and_the_next_begins_anew() {
-        let mut sending = Sending::default();
-        let hour = epoch(NOW);
-        let places: BTreeSet<_> = (0..PER_HOUR).map(|_| next(&mut sending, NOW)).collect();
-        assert_eq!(places, (0..PER_HOUR).map(|index| (hour, index)).collect());
-        let until = start_of(hour + 1);
-        assert_eq!(sending.advance(NOW), Err(SessionError::HourFull { until }));
-        assert_eq!(next(&mut sending, until), (hour + 1, 0));
-    }
-
-    #[test]
-    fn no_place_is_given_twice_however_the_clock_steps() {
-        let mut sending = Sending::default();
-        let mut places = BTreeSet::new();
-        for seconds in [0, 3_000, 1, 2_999, 90_000, 1_500, 90_000, 1_500, 3_600, 0, 7_200] {
-            let now = NOW.saturating_add(Duration::from_secs(seconds));
-            for _ in 0..40 {
-                assert!(places.insert(next(&mut sending, now)), "{seconds}");
-            }
-        }
-    }
-
-    #[test]
-    fn a_clock_that_was_ahead_and_is_set_right_stops_nobody() {
-        let mut sending = Sending::default();
-        next(&mut sending, NOW);
-        let ahead = NOW.saturating_add(Duration::from_secs(3_700));
-        next(&mut sending, ahead);
-        let slot = sending.advance(NOW).unwrap();
-        assert_eq!(slot, Slot { epoch: epoch(NOW), index: 1, set_back: true });
-        // A correction by less goes on in the later hour, which the peer watches too.
-        let late = start_of(epoch(NOW) + 1);
-        next(&mut sending, late);
-        let slot = sending.advance(late.saturating_sub(Duration::from_secs(1))).unwrap();
-        assert_eq!((slot.epoch, slot.set_back), (epoch(NOW) + 1, false));
-    }
 
     #[test]
     fn a_key_is_used_up_after_2_to_the_20_messages() {
@@ -291,7 +201,7 @@ mod tests {
                 let new = near && !opened.contains(&number) && number < MAX_MESSAGES;
                 prop_assert_eq!(receiving.is_new(number), new, "{}", number);
                 if new {
-                    receiving.note(number, 0, epoch(NOW), 0);
+                    receiving.note(number, 0, 486_111, 0);
                     opened.insert(number);
                 }
             }
