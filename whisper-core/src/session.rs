@@ -13,6 +13,7 @@
 //! | `steps`, `record` | what a step changes, and how that is stored |
 //! | `live`, `book`, `account` | one session; all of them; what they share |
 //! | `channel`, `seed` | what a session encrypts with: the one place that tells modes apart; the mode of the paper |
+//! | [`full`] | the mode of forward secrecy: one invitation and one session of it, as values |
 //! | `watch`, `hours`, `places`, `carrier` | the topics that are watched, and which are used when; what envelopes look like |
 //! | `signs` | whether the peer has lost a session, and whether somebody else goes on with it |
 //! | [`card`], [`prekeys`] | what sessions of the full mode begin with: cards, and the secret halves of their keys |
@@ -37,6 +38,7 @@ pub mod dialogue;
 mod engine;
 mod error;
 mod event;
+pub mod full;
 mod hours;
 mod inbound;
 mod live;
@@ -76,6 +78,8 @@ pub use record::Record;
 pub use record::RecordKey;
 pub use seed::InviteOptions;
 pub use seed::is_invitation;
+pub use watch::Lane;
+pub use watch::Place;
 pub use watch::late_epochs;
 
 #[cfg(test)]

@@ -108,6 +108,10 @@ use whisper_core::session::SessionOutput;
 use whisper_core::session::SessionState;
 use whisper_core::session::SessionTtl;
 use whisper_core::session::Sessions;
+use whisper_core::session::card::CardSettings;
+use whisper_core::session::card::Cert;
+use whisper_core::session::full;
+use whisper_core::session::prekeys::Prekeys;
 use whisper_core::time::Timestamp;
 use whisper_core::topic::Bloom;
 use whisper_core::topic::InvalidTopic;
@@ -150,6 +154,13 @@ cross!(
     Batch, BatchId, Ended, InvitationError, InviteOptions, MessageName, MessageOrder, OpenError,
     Outgoing, Record, RecordKey, RestoreError, Role, SessionError, SessionEvent, SessionId,
     SessionInfo, SessionKind, SessionOutput, SessionState, SessionTtl, Sessions
+);
+cross!(
+    full_sessions_cross_threads:
+    full::Accepted, full::Body, full::Caller<'_>, full::Chunk, full::Content, full::Host<'_>,
+    full::InviteError, full::Invited, full::Inviter<'_>, full::Knock<'_>, full::KnockError,
+    full::OpenFailure, full::Opened, full::Refused, full::Resent, full::Rounds, full::SealError,
+    full::Sealed, full::Session
 );
 cross!(
     mailboxes_cross_threads:
@@ -208,6 +219,43 @@ fn c14_sessions_print_nothing_of_their_keys_and_of_what_is_said() {
         assert_silent(&output);
     }
     assert_silent(&sessions);
+}
+
+#[test]
+fn c14_full_sessions_print_nothing_of_their_keys_and_of_what_is_said() {
+    let mut rng = support::rng(1);
+    let now = Timestamp::from_secs(1_750_000_000);
+    let dh = XOnlySecretKey::from_bytes(&KEY).expect("a valid key");
+    let [alice, bob] = [(); 2].map(|()| Identity::generate(&mut rng));
+    let prekeys = Prekeys::new(now, &mut rng);
+    let cert = Cert::sign(now, &bob, &dh.public_key());
+    let card = prekeys.card(&bob, &cert, CardSettings::default());
+    let own = XOnlySecretKey::generate(&mut rng);
+    let inviter = full::Inviter {
+        dh: &own,
+        cert: &Cert::sign(now, &alice, &own.public_key()),
+        kem: prekeys.newest().kem(),
+        tail: None,
+    };
+    let body = full::Body { sent_at: now, content: full::Content::App(KEY.to_vec()) };
+    assert_silent(&body.content);
+    let invited = inviter.invite(now, &card, false, &body, &mut rng).expect("a good card");
+    assert_silent(&invited.session);
+    let host = full::Host { identity: bob.public_key(), dh: &dh };
+    let accepted = host.look(&invited.data).expect("it is for Bob");
+    let accepted = accepted.identify(now, prekeys.newest(), None).expect("it is Alice's");
+    let accepted = accepted.open(now).expect("it is right");
+    let text = format!("{:?}", accepted.session);
+    let id = accepted.session.id();
+    let created_at = Timestamp::from_secs(1_750_000_000);
+    assert_eq!(
+        text,
+        format!("Session {{ id: {id:?}, role: Responder, created_at: {created_at:?}, .. }}")
+    );
+    assert_eq!(
+        format!("{:?}", accepted.body.expect("a text").content),
+        "Content(kind 0, 32 bytes)"
+    );
 }
 
 #[test]

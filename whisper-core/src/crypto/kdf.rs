@@ -34,6 +34,15 @@ pub fn hmac_sha256(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
     wiping_stack::<{ stack::HASH }, _>(|| mac(key, parts).finalize().into_bytes().into())
 }
 
+/// HMAC-SHA-256 of the concatenation of `parts`, where the result is a key.
+pub fn hmac_sha256_secret(key: &[u8], parts: &[&[u8]]) -> Secret<32> {
+    Secret::fill_with(|own| {
+        wiping_stack::<{ stack::HASH }, _>(|| {
+            own.copy_from_slice(&mac(key, parts).finalize().into_bytes());
+        });
+    })
+}
+
 /// Whether `tag` is the HMAC-SHA-256 of the concatenation of `parts`, in constant time.
 pub(crate) fn hmac_sha256_verifies(key: &[u8], parts: &[&[u8]], tag: &[u8; 32]) -> bool {
     wiping_stack::<{ stack::HASH }, _>(|| mac(key, parts).verify(tag.into()).is_ok())

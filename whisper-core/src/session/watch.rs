@@ -32,7 +32,7 @@ pub(super) fn is_late(current: u64, hour: u64) -> bool {
 }
 
 /// Where topics come from: one direction of a session under one key.
-pub(super) trait Lane {
+pub trait Lane {
     /// The topic of a place.
     fn topic(&self, epoch: u64, index: u32) -> Topic;
     /// By hour, one more than the highest index that was opened.
@@ -43,9 +43,11 @@ pub(super) trait Lane {
 
 /// The place of a message in a lane, as a topic tells it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) struct Place {
-    pub(super) epoch: u64,
-    pub(super) index: u32,
+pub struct Place {
+    /// The hour, counted from the Unix epoch.
+    pub epoch: u64,
+    /// The index in the hour.
+    pub index: u32,
 }
 
 /// Names a lane of a session.
