@@ -25,6 +25,8 @@ mod replay;
 mod rlp_envelopes;
 #[path = "../../fuzz/bodies/rules.rs"]
 mod rules;
+#[path = "../../fuzz/bodies/session_full.rs"]
+mod session_full;
 #[path = "../../fuzz/bodies/session_seed.rs"]
 mod session_seed;
 #[path = "../../fuzz/bodies/tree.rs"]
@@ -52,6 +54,11 @@ fn messages_of_the_corpus_are_opened_as_ever() {
 #[test]
 fn sessions_of_the_corpus_keep_their_rules() {
     replay("session_seed", 63, session_seed::run);
+}
+
+#[test]
+fn full_sessions_of_the_corpus_keep_their_rules() {
+    replay("session_full", 40, session_full::run);
 }
 
 #[test]
