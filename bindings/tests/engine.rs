@@ -42,8 +42,13 @@ impl App {
         let engine = Engine::new(config, None).unwrap();
         let app = Self { engine, now: SystemTime::UNIX_EPOCH + Duration::from_secs(1_600_000_000) };
         app.engine.connected(app.now, PEER, true).unwrap();
-        let status =
-            Status { min_rating: Rating::ZERO, bloom: None, light: false, acknowledges: false };
+        let status = Status {
+            min_rating: Rating::ZERO,
+            bloom: None,
+            light: false,
+            acknowledges: false,
+            stems: false,
+        };
         app.receive(code::STATUS, &status.encode());
         app
     }

@@ -14,6 +14,7 @@ use whisper_core::node::Event;
 use whisper_core::node::Input;
 use whisper_core::node::Node;
 use whisper_core::node::Output;
+use whisper_core::node::Stem;
 use whisper_core::packet;
 use whisper_core::packet::Status;
 use whisper_core::packet::code;
@@ -85,6 +86,14 @@ impl Life {
                 self.input(Input::Disconnected(peer(*from)));
             }
             Act::Packet(from, code, payload) => self.packet(peer(*from), *code % 128, payload),
+            // Every second of those that come alone comes by a stem, if there are any.
+            Act::Messages(from, letters)
+                if self.config.stem.is_some()
+                    && letters.len() == 1
+                    && letters[0].nonce % 2 == 0 =>
+            {
+                self.receive(peer(*from), code::STEM, &self.pack(letters));
+            }
             Act::Messages(from, letters) => self.messages(peer(*from), &self.pack(letters)),
             Act::Torn(from, letters, at, mask, cut) => {
                 let mut packet = self.pack(letters);
@@ -122,14 +131,16 @@ impl Life {
             min_rating: rating(greeting.min_rating),
             bloom: greeting.bloom.map(bloom),
             light: greeting.light,
-            acknowledges: greeting.acknowledges,
+            acknowledges: greeting.offers & 1 != 0,
+            stems: greeting.offers & 2 != 0,
         };
         self.receive(from, code::STATUS, &status.encode());
     }
 
     /// Any packet. Law 5: a code that means nothing changes nothing.
     fn packet(&mut self, from: PeerId, code: u8, payload: &[u8]) {
-        let unknown = !matches!(code, 0..=3 | 11 | 12 | 127);
+        let unknown = !matches!(code, 0..=3 | 11 | 12 | 127)
+            && (code != code::STEM || self.config.stem.is_none());
         let ready = self.node.peers().any(|known| known.peer == from && known.ready);
         if unknown && self.config.budgets.is_none() && (ready || !self.connected.contains(&from)) {
             self.settle();
@@ -274,6 +285,9 @@ impl Life {
 
     fn transmit(&mut self, code: u8, payload: &[u8]) {
         assert!(payload.len() <= 1024 * 1024, "{} bytes", payload.len());
+        if code == code::STEM {
+            assert!(packet::decode_stem(payload).is_ok_and(|envelope| envelope.is_some()));
+        }
         if code == code::MESSAGES {
             assert!(packet::check_messages(payload).is_ok_and(|rest| !rest.is_empty()));
             self.last_sent = payload.to_vec();
@@ -288,8 +302,12 @@ impl Life {
             Event::Sent { hash, .. }
             | Event::Acknowledged { hash, .. }
             | Event::Refused { hash, .. }
+            | Event::Spread { hash, .. }
             | Event::Gone { hash, .. } => assert!(self.own.contains(hash), "not ours: {event:?}"),
             Event::Requested { by, .. } => assert!(self.connected.contains(by)),
+            Event::Relays { peers, .. } => {
+                assert!(peers.iter().flatten().all(|peer| self.connected.contains(peer)));
+            }
         }
     }
 
@@ -361,7 +379,8 @@ fn config(setting: &Setting) -> Config {
         light: setting.light,
         refuse_light_pairs: setting.refuse_light_pairs,
         acknowledges: setting.acknowledges,
-        pool_bytes: if setting.large_pool { 256 * 1024 } else { 8 * 1024 },
+        pool_bytes: if setting.more & 1 != 0 { 256 * 1024 } else { 8 * 1024 },
+        stem: (setting.more & 2 != 0).then(Stem::default),
         budgets: setting.budgets.then_some(budgets),
         ..Config::default()
     }

@@ -45,7 +45,8 @@ pub(crate) struct Setting {
     pub(crate) budgets: bool,
     pub(crate) light: bool,
     pub(crate) refuse_light_pairs: bool,
-    pub(crate) large_pool: bool,
+    /// Whether the pool is large, and whether there are stems: its last two bits.
+    pub(crate) more: u8,
 }
 
 /// What passes before an act.
@@ -92,7 +93,8 @@ pub(crate) enum Act {
 pub(crate) struct Greeting {
     pub(crate) inbound: bool,
     pub(crate) light: bool,
-    pub(crate) acknowledges: bool,
+    /// Whether it acknowledges, and whether it takes stems: its last two bits.
+    pub(crate) offers: u8,
     pub(crate) min_rating: u16,
     pub(crate) bloom: Option<u8>,
 }

@@ -3,10 +3,12 @@
 
 use std::sync::Arc;
 
+use whisper_core::envelope::Envelope;
 use whisper_core::node::Config;
 use whisper_core::node::Direction;
 use whisper_core::node::Input;
 use whisper_core::node::Node;
+use whisper_core::node::Stem;
 use whisper_core::packet;
 use whisper_core::packet::Status;
 use whisper_core::packet::code;
@@ -25,6 +27,7 @@ pub(crate) fn run(data: &[u8]) {
         code::BLOOM => bloom(payload),
         code::BATCH_ACKNOWLEDGED => acknowledgement(payload),
         code::MESSAGES_RESPONSE => response(payload),
+        code::STEM => stem(payload),
         code::DIRECT => direct(payload),
         _ => {}
     }
@@ -72,6 +75,12 @@ fn response(payload: &[u8]) {
     assert_eq!(packet::decode_response(&again, 8), Ok(Some(response)));
 }
 
+fn stem(payload: &[u8]) {
+    let Ok(Some(envelope)) = packet::decode_stem(payload) else { return };
+    let envelope = Envelope::decode(envelope.as_bytes()).expect("it was read before");
+    assert!(payload.starts_with(&packet::encode_messages(&[Arc::new(envelope)])));
+}
+
 fn direct(payload: &[u8]) {
     let Ok(envelopes) = packet::decode_direct(payload) else { return };
     let one = matches!(&envelopes[..], [one] if packet::encode_direct(one) == payload);
@@ -107,8 +116,14 @@ fn arrives(code: u8, payload: &[u8]) {
             network: Network::Alone(PEER),
         },
     );
-    let status =
-        Status { min_rating: Rating::ZERO, bloom: None, light: false, acknowledges: true }.encode();
+    let status = Status {
+        min_rating: Rating::ZERO,
+        bloom: None,
+        light: false,
+        acknowledges: true,
+        stems: true,
+    }
+    .encode();
     step(&mut node, Input::Received { peer: PEER, code: code::STATUS, payload: &status });
     assert!(node.set_trusted(NOW, PEER, true).is_ok());
     for _ in 0..2 {
@@ -122,7 +137,8 @@ fn step(node: &mut Node, input: Input<'_>) {
 }
 
 fn config() -> Config {
-    Config { min_rating: Rating::ZERO, pool_bytes: 64 * 1024, ..Config::default() }
+    let stem = Some(Stem::default());
+    Config { min_rating: Rating::ZERO, pool_bytes: 64 * 1024, stem, ..Config::default() }
 }
 
 const PEER: PeerId = PeerId::new(1);

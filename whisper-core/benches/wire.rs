@@ -102,9 +102,14 @@ fn full_node(envelopes: u32) -> Node {
         Input::Connected { peer, direction: Direction::Outbound, network: Network::Alone(peer) },
     )
     .for_each(drop);
-    let payload =
-        packet::Status { min_rating: Rating::ZERO, bloom: None, light: false, acknowledges: false }
-            .encode();
+    let payload = packet::Status {
+        min_rating: Rating::ZERO,
+        bloom: None,
+        light: false,
+        acknowledges: false,
+        stems: false,
+    }
+    .encode();
     node.handle(NOW, Input::Received { peer, code: code::STATUS, payload: &payload })
         .for_each(drop);
     for first in (0..envelopes).step_by(1_000) {

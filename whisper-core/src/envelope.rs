@@ -255,6 +255,11 @@ impl Envelope {
         self.expiry().checked_sub(self.ttl())
     }
 
+    /// How long it still lives.
+    pub(crate) const fn time_left(&self, now: Timestamp) -> Duration {
+        Timestamp::from_secs(self.expiry()).saturating_since(now)
+    }
+
     /// Where readers find it.
     pub const fn topic(&self) -> Topic {
         self.fields.topic

@@ -33,6 +33,7 @@ mod connections;
 mod contract;
 mod demand;
 mod dice;
+mod forward;
 mod held;
 mod intake;
 mod line;
@@ -51,6 +52,7 @@ use self::connections::Connections;
 use self::demand::Demand;
 use self::held::Chance;
 use self::held::Held;
+use self::stem::Stems;
 use crate::envelope::Envelope;
 use crate::packet;
 use crate::packet::Status;
@@ -59,7 +61,6 @@ use crate::peer::Network;
 use crate::peer::PeerId;
 use crate::pool::Gone;
 use crate::pool::Limits;
-use crate::pool::Origin;
 use crate::pool::Pool;
 use crate::pool::PoolError;
 use crate::pow::Rating;
@@ -95,6 +96,7 @@ pub struct Node {
     held: Held,
     chance: Chance,
     connections: Connections,
+    stems: Option<Stems>,
     now: Timestamp,
     busy: bool,
 }
@@ -110,6 +112,7 @@ impl Node {
             held: Held::new(config.pool_bytes / 8),
             chance: Chance::new(&secret),
             connections: Connections::new(&config, &secret),
+            stems: config.stem.and_then(|stem| Stems::new(stem, &secret, config.pool_bytes)),
             config,
             now: Timestamp::default(),
             busy: false,
@@ -133,7 +136,8 @@ impl Node {
         self.finish()
     }
 
-    /// Takes a sealed envelope of our own into the pool, from where it goes to all who want it.
+    /// Takes a sealed envelope of our own into the pool, from where it goes to all who want it; with
+    /// [stems](Stem) first to a relay, and into the pool when it has come back or is flooded.
     ///
     /// # Errors
     /// [`Rejection`]: peers would say the same.
@@ -143,7 +147,7 @@ impl Node {
         envelope: Envelope,
     ) -> Result<Outputs<'_>, Rejection> {
         self.advance(now);
-        self.admit(Arrival { from: None, begins: true }, envelope)?;
+        self.begin(envelope)?;
         Ok(self.finish())
     }
 
@@ -160,7 +164,9 @@ impl Node {
     ) -> Result<Outputs<'_>, Rejection> {
         self.advance(now);
         self.judge(&envelope)?;
-        if self.held.contains(&envelope.hash()) {
+        let hash = envelope.hash();
+        let stems = |stems: &Stems| stems.store.contains(&hash);
+        if self.held.contains(&hash) || self.stems.as_ref().is_some_and(stems) {
             return Err(Rejection::Duplicate);
         }
         let due = self.chance.within(now, span);
@@ -269,7 +275,9 @@ impl Node {
     /// later than the last step.
     pub fn poll_timeout(&self) -> Option<Timestamp> {
         let (peers, pool) = (self.connections.deadline(), self.pool.next_expiry());
-        let due = [peers, pool, self.held.deadline(), self.demand.deadline(&self.pool)];
+        let has_peers = !self.connections.peers.is_empty();
+        let stems = self.stems.as_ref().and_then(|stems| stems.deadline(has_peers));
+        let due = [peers, pool, self.held.deadline(), self.demand.deadline(&self.pool), stems];
         let earliest = due.into_iter().flatten().min()?;
         Some(earliest.max(self.now.saturating_add(TICK)))
     }
@@ -309,6 +317,7 @@ impl Node {
             self.connections.shift_back(back);
             self.held.shift_back(back);
             self.demand.shift_back(back);
+            self.stems.iter_mut().for_each(|stems| stems.shift_back(back));
         }
         self.now = now;
     }
@@ -320,6 +329,7 @@ impl Node {
                 bloom: self.bloom(),
                 light: self.config.light,
                 acknowledges: self.config.acknowledges,
+                stems: self.connections.stems,
             };
             self.connections.transmit(self.now, peer, code::STATUS, status.encode());
         }
@@ -327,10 +337,13 @@ impl Node {
 
     fn written(&mut self, peer: PeerId, bytes: usize) {
         let Some(connection) = self.connections.get_mut(peer) else { return };
-        for (slot, hash) in connection.window.written(self.now, bytes) {
-            self.pool.mark_sent(slot);
+        for hash in connection.window.written(self.now, bytes) {
+            if let Some(slot) = self.pool.find(&hash) {
+                self.pool.mark_sent(slot);
+            }
             self.connections.emit(Event::Sent { hash, to: peer });
         }
+        self.look_again_for(peer);
     }
 
     /// Does what is due, sends what there is room for, and hands out what was asked for.
@@ -341,6 +354,7 @@ impl Node {
         self.connections.cut_the_late(self.now);
         self.work_off_backlogs();
         self.release_due();
+        self.tend_stems();
         self.adapt_demand();
         self.connections.line_up_due(self.now, &self.pool);
         self.connections.rescan(self.now, &self.pool, self.config.light);
@@ -362,7 +376,7 @@ impl Node {
     /// Takes an envelope into the pool and offers it on.
     fn admit(&mut self, arrival: Arrival, envelope: Envelope) -> Result<(), Rejection> {
         let rating = self.judge(&envelope)?;
-        self.release(arrival, envelope, rating)
+        self.release(arrival, Arc::new(envelope), rating)
     }
 
     /// The rating under which an envelope may enter, unless it may not or is here already.
@@ -376,20 +390,16 @@ impl Node {
     fn release(
         &mut self,
         arrival: Arrival,
-        envelope: Envelope,
+        envelope: Arc<Envelope>,
         rating: Rating,
     ) -> Result<(), Rejection> {
-        let from = arrival.from;
-        let envelope = Arc::new(envelope);
-        let network = from.and_then(|peer| self.connections.get(peer)).map(|peer| peer.network);
-        let origin = network.map_or(Origin::Own, Origin::Network);
-        let inserted =
-            self.pool.insert(self.now, Arc::clone(&envelope), rating, origin).map_err(|error| {
-                match error {
-                    PoolError::OwnShareFull => Rejection::Waiting,
-                    PoolError::Full => Rejection::PoolFull,
-                }
-            })?;
+        let Arrival { from, origin, .. } = arrival;
+        let from = from.filter(|_| !origin.is_own());
+        let inserted = self.pool.insert(self.now, Arc::clone(&envelope), rating, origin);
+        let inserted = inserted.map_err(|error| match error {
+            PoolError::OwnShareFull => Rejection::Waiting,
+            PoolError::Full => Rejection::PoolFull,
+        })?;
         inserted.evicted.iter().for_each(|gone| self.tell_gone(gone));
         self.connections.emit(Event::Admitted { envelope, from });
         self.connections.offer(self.now, &self.pool, inserted.slot, arrival, self.config.light);
@@ -400,12 +410,8 @@ impl Node {
     fn release_due(&mut self) {
         while let Some(envelope) = self.held.pop(self.now) {
             let hash = envelope.hash();
-            match self.admit(Arrival { from: None, begins: true }, envelope) {
-                Ok(()) | Err(Rejection::Duplicate) => {}
-                Err(Rejection::Expired | Rejection::VeryOld) => {
-                    self.connections.emit(Event::Gone { hash, why: Departure::Expired });
-                }
-                Err(_) => self.connections.emit(Event::Gone { hash, why: Departure::Evicted }),
+            if let Err(why) = self.begin(envelope) {
+                self.tell_lost(hash, why);
             }
         }
     }

@@ -27,6 +27,8 @@ pub mod code {
     pub const BATCH_ACKNOWLEDGED: u8 = 11;
     /// Which envelopes of a packet were refused, and why (Status' extension).
     pub const MESSAGES_RESPONSE: u8 = 12;
+    /// An envelope that is not flooded yet (`spec/privacy.md`).
+    pub const STEM: u8 = 40;
     /// An envelope for the archive of a peer that keeps one.
     pub const REQUEST: u8 = 126;
     /// An envelope past pool and network, taken from trusted peers only.
@@ -46,13 +48,16 @@ pub struct Status {
     pub light: bool,
     /// Whether the sender speaks the batch acknowledgement.
     pub acknowledges: bool,
+    /// Whether the sender takes envelopes by stems and passes them on.
+    pub stems: bool,
 }
 
 impl Status {
     /// The version of the protocol.
     pub const VERSION: u64 = 6;
 
-    /// The packet. Its fifth item is Status' extension and is left out where it would say no.
+    /// The packet. Its fifth item is Status' extension, its seventh the offer of stems: both are left
+    /// out where they would say no and nothing follows.
     pub fn encode(&self) -> Vec<u8> {
         let mut writer = Writer::new();
         writer.list(|items| {
@@ -60,8 +65,15 @@ impl Status {
             items
                 .bytes(self.bloom.as_ref().map_or(&[][..], |bloom| bloom.as_bytes()))
                 .bool(self.light);
-            if self.acknowledges {
-                items.bool(true);
+            if self.acknowledges || self.stems {
+                items.bool(self.acknowledges);
+            }
+            if self.stems {
+                // Between them stand the limits of Status' nodes: none.
+                items.list(|limits| {
+                    limits.bytes(&[]).bytes(&[]).bytes(&[]);
+                });
+                items.bytes(&[&OFFER[..], &[STEMS]].concat());
             }
         });
         writer.into_bytes()
@@ -87,8 +99,15 @@ impl Status {
         };
         let light = read_bool(&mut items);
         let acknowledges = read_bool(&mut items);
-        Ok(Self { min_rating, bloom, light, acknowledges })
+        let stems = read_offer(items) & STEMS != 0;
+        Ok(Self { min_rating, bloom, light, acknowledges, stems })
     }
+}
+
+/// The flags of the offer that is the item after the next; none, if that is anything else.
+fn read_offer(mut items: Reader<'_>) -> u8 {
+    let offer = items.raw().and_then(|_| items.bytes()).unwrap_or_default();
+    offer.strip_prefix(OFFER).and_then(|flags| flags.first()).copied().unwrap_or_default()
 }
 
 /// An integer, or nothing; an item that is none stays where it is, as in the reference.
@@ -194,6 +213,22 @@ pub fn check_messages(payload: &[u8]) -> Result<Reader<'_>, DecodeError> {
     Ok(envelopes)
 }
 
+/// Reads a packet of a stem: its envelope, or nothing if it only fills a link. What follows the list
+/// fills the packet up.
+///
+/// # Errors
+/// [`DecodeError`] unless it begins with a list of one envelope or of one empty string.
+pub fn decode_stem(payload: &[u8]) -> Result<Option<Encoded<'_>>, DecodeError> {
+    let mut items = Reader::new(payload).list()?;
+    let is_envelope = items.next_is_list();
+    let envelope = if is_envelope { Some(Encoded::read(&mut items)?) } else { None };
+    if envelope.is_none() {
+        items.array::<0>()?;
+    }
+    items.finish()?;
+    Ok(envelope)
+}
+
 /// The packet that carries one envelope to a peer that trusts us.
 pub fn encode_direct(envelope: &Envelope) -> Vec<u8> {
     envelope.encode()
@@ -281,6 +316,10 @@ pub fn decode_response(payload: &[u8], most: usize) -> Result<Option<Response>, 
     Ok(Some(Response { batch, refused }))
 }
 
+/// What the offer of our own extensions begins with.
+const OFFER: &[u8; 4] = b"wsp1";
+/// The flag of the offer that says: stems.
+const STEMS: u8 = 1;
 const RESPONSE_VERSION: u64 = 1;
 /// What Status' code emits for every reason.
 const REFUSED: u64 = 36;
@@ -296,12 +335,65 @@ mod tests {
             bloom: None,
             light: false,
             acknowledges: false,
+            stems: false,
         };
         assert_eq!(hex::encode(status.encode()), "cc06883fc999999999999a8080");
         assert_eq!(Status::decode(&status.encode()), Ok(status));
         let offering = Status { acknowledges: true, ..status };
         assert_eq!(hex::encode(offering.encode()), "cd06883fc999999999999a808001");
         assert_eq!(Status::decode(&offering.encode()), Ok(offering));
+    }
+
+    #[test]
+    fn k13_the_offer_of_stems_is_the_known_answer() {
+        let min_rating = Rating::DEFAULT_MINIMUM;
+        let status =
+            Status { min_rating, bloom: None, light: false, acknowledges: true, stems: true };
+        let known = "d706883fc999999999999a808001c3808080857773703101";
+        assert_eq!(hex::encode(status.encode()), known);
+        assert_eq!(Status::decode(&status.encode()), Ok(status));
+        let silent = Status { acknowledges: false, ..status };
+        assert_eq!(
+            hex::encode(silent.encode()),
+            "d706883fc999999999999a808080c3808080857773703101"
+        );
+        assert_eq!(Status::decode(&silent.encode()), Ok(silent));
+    }
+
+    #[test]
+    fn whatever_is_no_offer_offers_nothing_and_spoils_nothing() {
+        let read = |limits: &[u8], offer: &[u8]| {
+            let mut writer = Writer::new();
+            writer.list(|items| {
+                items.uint(6).uint(0).bytes(&[]).bool(false).bool(true).raw(limits).raw(offer);
+            });
+            let status = Status::decode(writer.as_bytes()).unwrap();
+            assert!(status.acknowledges);
+            status.stems
+        };
+        let limits = &[0xc3, 0x80, 0x80, 0x80];
+        assert!(read(limits, b"\x85wsp1\x01") && read(limits, b"\x87wsp1\x01\x02\x03"));
+        assert!(read(limits, b"\x85wsp1\xff") && read(&[0x80], b"\x85wsp1\x01"));
+        assert!(!read(limits, b"\x85wsp1\x02") && !read(limits, b"\x84wsp1"));
+        assert!(!read(limits, b"\x85wsp2\x01") && !read(limits, &[0xc1, 0x01]));
+        assert!(!read(limits, b"") && !read(b"", b"") && !read(b"", b"\x85wsp1\x01"));
+    }
+
+    #[test]
+    fn a_packet_of_a_stem_is_one_envelope_and_what_fills_it_up() {
+        let envelope = [0xca, 1, 1, 0x84, 1, 2, 3, 4, 0x81, 0xff, 1];
+        let of = |items: &[u8]| [&[0xc0 + items.len() as u8], items].concat();
+        let read = |payload: &[u8]| {
+            decode_stem(payload).map(|read| read.map(|envelope| envelope.as_bytes().to_vec()))
+        };
+        assert_eq!(read(&of(&envelope)), Ok(Some(envelope.to_vec())));
+        assert_eq!(read(&[&of(&envelope)[..], &[7; 99]].concat()), Ok(Some(envelope.to_vec())));
+        assert_eq!(read(&[0xc1, 0x80]), Ok(None));
+        assert_eq!(read(&[0xc1, 0x01]), Err(DecodeError::WrongLength));
+        assert_eq!(read(&[0xc0]), Err(DecodeError::Missing));
+        assert_eq!(read(&of(&[envelope, envelope].concat())), Err(DecodeError::Trailing));
+        assert_eq!(read(&of(&[&envelope[..], &[0x80]].concat())), Err(DecodeError::Trailing));
+        assert_eq!(read(&[0x80]), Err(DecodeError::UnexpectedString));
     }
 
     #[test]

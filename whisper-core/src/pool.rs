@@ -218,6 +218,11 @@ impl Pool {
         self.bytes
     }
 
+    /// What our own take that have gone to no peer yet, in bytes.
+    pub(crate) const fn waiting_bytes(&self) -> usize {
+        self.waiting_bytes
+    }
+
     /// What it may hold.
     pub const fn limits(&self) -> Limits {
         self.limits
@@ -267,7 +272,7 @@ impl Pool {
     /// The share of the network that brought `newcomer`, if it would be too large, and by how much:
     /// at most by the newcomer itself.
     fn crowding(&self, total: usize, newcomer: &Record) -> Option<(&Share, usize)> {
-        let Origin::Network(network) = newcomer.entry.origin else { return None };
+        let network = newcomer.entry.origin.network()?;
         let short = self.limits.guarded && total > self.limits.contended();
         let share = self.shares.get(&network).filter(|_| short)?;
         let held = share.bytes.saturating_add(newcomer.cost);
@@ -318,7 +323,7 @@ impl Pool {
         } else {
             file(&mut self.evictable, &mut self.slab, index, level, expiry);
         }
-        if let Origin::Network(network) = origin {
+        if let Some(network) = origin.network() {
             let share = self.shares.entry(network).or_insert_with(Share::new);
             share.bytes = share.bytes.saturating_add(cost);
             share.levels.push_back(&mut self.slab, index, octave(level));
@@ -341,7 +346,7 @@ impl Pool {
         } else {
             self.evictable.remove(&mut self.slab, index, level);
         }
-        if let Origin::Network(network) = origin
+        if let Some(network) = origin.network()
             && let Some(share) = self.shares.get_mut(&network)
         {
             share.bytes = share.bytes.saturating_sub(cost);

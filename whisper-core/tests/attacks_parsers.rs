@@ -251,9 +251,14 @@ const BOB: PeerId = PeerId::new(2);
 
 fn node(min_rating: Rating, peers: &[PeerId]) -> Node {
     let mut node = Node::new(Config { min_rating, budgets: None, ..Config::default() }, [7; 32]);
-    let status =
-        Status { min_rating: Rating::ZERO, bloom: None, light: false, acknowledges: false }
-            .encode();
+    let status = Status {
+        min_rating: Rating::ZERO,
+        bloom: None,
+        light: false,
+        acknowledges: false,
+        stems: false,
+    }
+    .encode();
     for peer in peers {
         let connected = Input::Connected {
             peer: *peer,

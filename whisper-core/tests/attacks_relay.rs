@@ -141,8 +141,13 @@ fn ready() -> Node {
             },
         )
         .count();
-    let status =
-        Status { min_rating: Rating::ZERO, bloom: None, light: false, acknowledges: false };
+    let status = Status {
+        min_rating: Rating::ZERO,
+        bloom: None,
+        light: false,
+        acknowledges: false,
+        stems: false,
+    };
     let _ = receive(&mut node, NOW, code::STATUS, &status.encode());
     node
 }

@@ -165,7 +165,8 @@ fn introduce(node: &mut Node, peer: PeerId, bloom: Option<Bloom>) {
         NOW,
         Input::Connected { peer, direction: Direction::Inbound, network: Network::Alone(peer) },
     );
-    let status = Status { min_rating: Rating::ZERO, bloom, light: false, acknowledges: false };
+    let status =
+        Status { min_rating: Rating::ZERO, bloom, light: false, acknowledges: false, stems: false };
     let payload = status.encode();
     let _ = node.handle(NOW, Input::Received { peer, code: code::STATUS, payload: &payload });
     // What that took is carried out.

@@ -14,6 +14,7 @@ use whisper_core::node::Direction;
 use whisper_core::node::Input;
 use whisper_core::node::Node;
 use whisper_core::node::Output;
+use whisper_core::node::Stem;
 use whisper_core::packet;
 use whisper_core::packet::Status;
 use whisper_core::packet::code;
@@ -63,10 +64,13 @@ fn good() -> impl Iterator<Item = Envelope> {
 #[derive(Clone, Debug)]
 enum Act {
     Connect(u64, bool),
-    Arrive(u64, bool, bool),
+    /// Whether it dialled us, relays, acknowledges and takes stems.
+    Arrive(u64, [bool; 4]),
     Disconnect(u64),
     Packet(u64, u8, Vec<u8>),
     Messages(u64, Vec<usize>),
+    Stem(u64, usize),
+    RedrawRelays,
     Torn(u64, Vec<usize>, prop::sample::Index),
     Acknowledge(u64),
     Written(u64, usize),
@@ -84,16 +88,18 @@ fn act() -> impl Strategy<Value = Act> {
     let peer = || 0..PEERS;
     let one = || 0..STOCKED;
     let some = || vec(0..STOCKED, 0..12);
-    let known = prop::sample::select(vec![0, 1, 2, 3, 11, 12, 20, 123, 125, 126, 127]);
+    let known = prop::sample::select(vec![0, 1, 2, 3, 11, 12, 20, 40, 123, 125, 126, 127]);
     let garbage = vec(any::<u8>(), 0..80);
     let bloom = prop_oneof![3 => Just(None), 1 => any::<u8>().prop_map(Some)];
     let place = any::<prop::sample::Index>();
     prop_oneof![
         1 => (peer(), any::<bool>()).prop_map(|(peer, inbound)| Act::Connect(peer, inbound)),
-        8 => (peer(), any::<bool>(), any::<bool>()).prop_map(|(p, light, acks)| Act::Arrive(p, light, acks)),
+        8 => (peer(), any::<[bool; 4]>()).prop_map(|(peer, how)| Act::Arrive(peer, how)),
         1 => peer().prop_map(Act::Disconnect),
         1 => (peer(), known, garbage).prop_map(|(peer, code, payload)| Act::Packet(peer, code, payload)),
         12 => (peer(), some()).prop_map(|(peer, which)| Act::Messages(peer, which)),
+        8 => (peer(), one()).prop_map(|(peer, which)| Act::Stem(peer, which)),
+        1 => Just(Act::RedrawRelays),
         1 => (peer(), some(), place).prop_map(|(peer, which, at)| Act::Torn(peer, which, at)),
         4 => peer().prop_map(Act::Acknowledge),
         4 => (peer(), 0..10_000_usize).prop_map(|(peer, bytes)| Act::Written(peer, bytes)),
@@ -152,7 +158,8 @@ impl Life {
                 });
             }
             Act::Disconnect(to) => self.input(Input::Disconnected(peer(*to))),
-            Act::Arrive(from, light, acknowledges) => self.arrive(*from, *light, *acknowledges),
+            Act::Arrive(from, how) => self.arrive(*from, *how),
+            Act::Stem(from, which) => self.receive(*from, code::STEM, &messages(&[*which])),
             Act::Packet(from, code, payload) => self.receive(*from, *code, payload),
             Act::Messages(from, which) => self.receive(*from, code::MESSAGES, &messages(which)),
             Act::Torn(from, which, at) => {
@@ -182,15 +189,16 @@ impl Life {
     }
 
     /// A peer connects and says who it is, unless it has.
-    fn arrive(&mut self, from: u64, light: bool, acknowledges: bool) {
+    fn arrive(&mut self, from: u64, [inbound, light, acknowledges, stems]: [bool; 4]) {
         let peer = PeerId::new(from);
         self.input(Input::Connected {
             peer,
-            direction: Direction::Inbound,
+            direction: if inbound { Direction::Inbound } else { Direction::Outbound },
             network: Network::Alone(peer),
         });
         if !self.node.peers().any(|known| known.peer == peer && known.ready) {
-            self.receive(from, code::STATUS, &status(light, acknowledges).encode());
+            let status = Status { stems, ..status(light, acknowledges) };
+            self.receive(from, code::STATUS, &status.encode());
         }
     }
 
@@ -204,6 +212,7 @@ impl Life {
                 self.node.set_bloom(now, bloom).collect()
             }
             Act::Light(light) => self.node.set_light(now, *light).collect(),
+            Act::RedrawRelays => self.node.redraw_relays(now).collect(),
             Act::Busy(busy) => self.node.set_busy(now, *busy).collect(),
             Act::Trust(peer, trusted) => {
                 let done = self.node.set_trusted(now, PeerId::new(*peer), *trusted);
@@ -264,7 +273,13 @@ fn config(acknowledges: bool) -> Config {
 }
 
 fn status(light: bool, acknowledges: bool) -> Status {
-    Status { min_rating: Rating::ZERO, bloom: None, light, acknowledges }
+    Status { min_rating: Rating::ZERO, bloom: None, light, acknowledges, stems: false }
+}
+
+fn stemming() -> Config {
+    // Short enough for relays to be drawn anew in a story.
+    let period = Duration::from_secs(60);
+    Config { stem: Some(Stem { period, ..Stem::default() }), ..config(true) }
 }
 
 fn rating(value: f64) -> Rating {
@@ -282,6 +297,19 @@ fn budgeted() -> Config {
     Config { budgets: Some(Budgets { bytes, envelopes: few, control: few }), ..config(true) }
 }
 
+/// Whether a node that only waits is done in the end, and never asks to be called at once.
+fn comes_to_rest(life: &mut Life) -> Result<bool, TestCaseError> {
+    let mut last = life.now;
+    for _ in 0..4_000 {
+        let Some(due) = life.node.poll_timeout() else { return Ok(true) };
+        prop_assert!(due > last);
+        last = due;
+        life.now = due;
+        life.input(Input::Timeout);
+    }
+    Ok(false)
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
 
@@ -291,20 +319,19 @@ proptest! {
         let (one, other) = (Life::of(budgeted(), &story), Life::of(budgeted(), &story));
         prop_assert_eq!(&one.outputs, &other.outputs);
         prop_assert_eq!(one.state(), other.state());
+        let (one, other) = (Life::of(stemming(), &story), Life::of(stemming(), &story));
+        prop_assert_eq!(&one.outputs, &other.outputs);
+        prop_assert_eq!(one.state(), other.state());
     }
 
     #[test]
     fn ahead_a_driver_that_only_waits_comes_to_rest(story in story()) {
-        let mut life = Life::of(config(true), &story);
-        let mut last = life.now;
-        for _ in 0..2_000 {
-            let Some(due) = life.node.poll_timeout() else { return Ok(()) };
-            prop_assert!(due > last);
-            last = due;
-            life.now = due;
-            life.input(Input::Timeout);
+        for config in [config(true), stemming()] {
+            let mut life = Life::of(config, &story);
+            // Relays are drawn anew as long as there are any.
+            (0..PEERS).for_each(|peer| life.act(&Act::Disconnect(peer)));
+            prop_assert!(comes_to_rest(&mut life)?, "waits for {:?}", life.node.poll_timeout());
         }
-        prop_assert!(false, "still waiting for {:?}", life.node.poll_timeout());
     }
 
     #[test]
@@ -316,7 +343,7 @@ proptest! {
         let whole = messages(&which);
         for life in [&mut life, &mut twin] {
             life.act(&Act::Disconnect(9));
-            life.arrive(9, false, false);
+            life.arrive(9, [true, false, false, false]);
         }
         let ready = life.node.peers().any(|peer| peer.peer == PeerId::new(9));
         life.receive(9, code::MESSAGES, &whole[..at.index(whole.len())]);
@@ -331,7 +358,7 @@ proptest! {
     #[test]
     fn commit_on_success_a_replayed_packet_changes_nothing(pick in vec(any::<bool>(), 20)) {
         let mut life = Life::new(config(false));
-        life.arrive(1, false, false);
+        life.arrive(1, [true, false, false, false]);
         let chosen = good().zip(pick).filter(|(_, chosen)| *chosen);
         let envelopes: Vec<_> = chosen.map(|(envelope, _)| Arc::new(envelope)).collect();
         let packet = packet::encode_messages(&envelopes);
@@ -349,7 +376,7 @@ proptest! {
     ) {
         let mut life = Life::of(config(false), &story);
         life.act(&Act::Disconnect(9));
-        life.arrive(9, false, false);
+        life.arrive(9, [true, false, false, false]);
         let state = life.state();
         life.receive(9, code, &payload);
         prop_assert_eq!(&life.state(), &state);
@@ -361,17 +388,25 @@ proptest! {
 
 #[test]
 fn bounded_a_flood_of_every_kind_leaves_no_more_than_a_little_flood() {
-    let mut life = Life::new(config(true));
+    for config in [config(true), stemming()] {
+        flood(config);
+    }
+}
+
+fn flood(config: Config) {
+    let mut life = Life::new(config);
     let mut most = [0, 0];
     for round in 0..2_000_u32 {
         let peer = u64::from(round) % PEERS;
         life.now = life.now.saturating_add(Duration::from_millis(20));
-        life.arrive(peer, false, true);
+        life.arrive(peer, [peer % 2 == 0, false, true, true]);
         let number = round as usize;
         life.act(&Act::Publish(number % STOCKED));
         let now = life.now.as_secs();
         let fresh = envelope(now + 50, 50, round as u8, number % 900);
         life.receive(peer, code::MESSAGES, &packet::encode_messages(&[Arc::new(fresh)]));
+        let passed = envelope(now + 60, 60, round as u8, number % 300);
+        life.receive(peer, code::STEM, &packet::encode_messages(&[Arc::new(passed)]));
         life.receive(peer, code::BATCH_ACKNOWLEDGED, &[&[0xa0], &[round as u8; 32][..]].concat());
         life.receive(peer, code::MESSAGES_RESPONSE, &round.to_be_bytes());
         life.receive(

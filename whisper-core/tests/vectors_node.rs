@@ -348,7 +348,8 @@ fn connect(node: &mut Node, now: Timestamp, peer: PeerId) -> Vec<Output> {
 /// Connects a peer that accepts everything.
 fn introduce(node: &mut Node, now: Timestamp, peer: PeerId, acknowledges: bool) -> Vec<Output> {
     let _ = connect(node, now, peer);
-    let status = Status { min_rating: Rating::ZERO, bloom: None, light: false, acknowledges };
+    let status =
+        Status { min_rating: Rating::ZERO, bloom: None, light: false, acknowledges, stems: false };
     receive(node, now, peer, code::STATUS, &status.encode())
 }
 

@@ -170,7 +170,7 @@ impl Source {
             }
         }
         let (min_rating, bloom) = (Rating::ZERO, None);
-        let status = Status { min_rating, bloom, light: false, acknowledges: false };
+        let status = Status { min_rating, bloom, light: false, acknowledges: false, stems: false };
         source.transport.send(source.peer, Protocol::WHISPER, code::STATUS, status.encode());
         source.ahead = status.encode().len();
         source

@@ -319,7 +319,13 @@ async fn b12_a_message_in_another_envelope_is_shown_once() {
     let mut events = Vec::new();
     poll_fn(|cx| mallory.poll_events(cx, &mut events)).await;
     let Some(TransportEvent::Connected { peer, .. }) = events.first() else { panic!("{events:?}") };
-    let status = Status { min_rating: rating(0.0), bloom: None, light: false, acknowledges: false };
+    let status = Status {
+        min_rating: rating(0.0),
+        bloom: None,
+        light: false,
+        acknowledges: false,
+        stems: false,
+    };
     mallory.send(*peer, Protocol::WHISPER, code::STATUS, status.encode());
     mallory.send(*peer, Protocol::WHISPER, code::MESSAGES, packet);
     tokio::spawn(async move {
@@ -385,7 +391,13 @@ async fn a6_a_wire_that_hands_in_more_than_was_asked_for_gets_no_more_than_the_b
         TransportEvent::Received { peer, protocol, code, payload }
     };
     let facts = PeerFacts::new("hasty", Direction::Inbound);
-    let status = Status { min_rating: rating(0.0), bloom: None, light: false, acknowledges: false };
+    let status = Status {
+        min_rating: rating(0.0),
+        bloom: None,
+        light: false,
+        acknowledges: false,
+        stems: false,
+    };
     let mut events =
         vec![TransportEvent::Connected { peer, facts }, received(code::STATUS, status.encode())];
     for packet in 0..20_u64 {

@@ -119,7 +119,9 @@ impl Output {
                 }
                 node::Event::Admitted { .. }
                 | node::Event::Direct { .. }
-                | node::Event::Requested { .. } => return None,
+                | node::Event::Requested { .. }
+                | node::Event::Spread { .. }
+                | node::Event::Relays { .. } => return None,
             },
         })
     }

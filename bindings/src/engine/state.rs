@@ -175,7 +175,7 @@ impl State {
         }
         if self.backlog.len() <= SLICE {
             let known = self.reviewer.slice(self.node.pool(), SLICE).into_iter();
-            let known = known.filter(|arrival| arrival.origin != Origin::Own);
+            let known = known.filter(|arrival| !arrival.origin.is_own());
             known.for_each(|arrival| drop(self.backlog.push(arrival)));
         }
         for arrival in self.backlog.take(SLICE) {

@@ -87,7 +87,13 @@ async fn deaf(relay: &Enode, seed: u64) {
     let hello = raw.hello().encode();
     let mut wire = raw.frame(0, &hello);
     raw.compress();
-    let status = Status { min_rating: Rating::ZERO, bloom: None, light: false, acknowledges: true };
+    let status = Status {
+        min_rating: Rating::ZERO,
+        bloom: None,
+        light: false,
+        acknowledges: true,
+        stems: false,
+    };
     wire.extend(raw.frame(16, &status.encode()));
     if raw.socket.write_all(&wire).await.is_ok() {
         let frame = raw.frame(17, &[0xc0; 500]);

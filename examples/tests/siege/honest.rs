@@ -106,8 +106,13 @@ pub(crate) async fn rounds(relay: &Enode, reader: &mut Reader, rounds: Range<u64
 
 async fn greet(relay: &Enode, seed: u64) -> Raw {
     let mut raw = Raw::connect(relay, seed).await;
-    let status =
-        Status { min_rating: Rating::ZERO, bloom: None, light: false, acknowledges: false };
+    let status = Status {
+        min_rating: Rating::ZERO,
+        bloom: None,
+        light: false,
+        acknowledges: false,
+        stems: false,
+    };
     raw.write(OFFSET, &status.encode()).await;
     while raw.read().await.expect("its status").code != OFFSET {}
     raw

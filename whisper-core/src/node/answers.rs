@@ -33,6 +33,7 @@ impl Connections {
         }
         if let Some(connection) = self.get_mut(peer) {
             connection.introduce(status);
+            self.roster_changed = true;
             self.emit(Event::Ready(peer));
         }
     }

@@ -9,6 +9,7 @@ use super::contract::PeerInfo;
 use super::intake::Judged;
 use super::skew::SkewMeter;
 use super::window::Window;
+use crate::envelope::Envelope;
 use crate::envelope::EnvelopeHash;
 use crate::hash::keccak256;
 use crate::packet::Status;
@@ -102,9 +103,13 @@ impl Connection {
         self.status.is_some_and(|status| status.acknowledges)
     }
 
+    pub(super) fn stems(&self) -> bool {
+        self.status.is_some_and(|status| status.stems)
+    }
+
     /// Whether the peer accepts an envelope of the pool.
     pub(super) fn wants(&self, now: Timestamp, entry: &Entry) -> bool {
-        self.status.is_some_and(|status| wants(&status, now, entry))
+        self.status.is_some_and(|status| wants(&status, now, entry.envelope(), entry.rating()))
     }
 
     /// What the peer accepts, for use while its window is borrowed.
@@ -221,7 +226,12 @@ impl Connection {
         self.backlog_due = self.backlog_due.saturating_sub(by);
     }
 
-    pub(super) fn info(&self, peer: PeerId, now: Timestamp, we_acknowledge: bool) -> PeerInfo {
+    pub(super) fn info(
+        &self,
+        peer: PeerId,
+        now: Timestamp,
+        (we_acknowledge, we_stem): (bool, bool),
+    ) -> PeerInfo {
         let status = self.status.unwrap_or(UNKNOWN);
         PeerInfo {
             peer,
@@ -232,24 +242,29 @@ impl Connection {
             bloom: status.bloom,
             light: status.light,
             acknowledges: status.acknowledges && we_acknowledge,
+            stems: status.stems && we_stem,
             unwritten: self.window.unwritten(),
             skew: self.skew.skew(now),
         }
     }
 }
 
-/// Whether a peer of this status accepts an envelope of the pool.
-pub(super) fn wants(status: &Status, now: Timestamp, entry: &Entry) -> bool {
-    let envelope = entry.envelope();
-    entry.rating() >= status.min_rating
+/// Whether a peer of this status accepts an envelope of this rating.
+pub(super) fn wants(status: &Status, now: Timestamp, envelope: &Envelope, rating: Rating) -> bool {
+    rating >= status.min_rating
         && envelope.expiry() >= now.as_secs()
         && envelope.encoded_len() <= LARGEST
         && status.bloom.is_none_or(|bloom| bloom.admits(envelope.topic()))
 }
 
 /// What a peer is taken for before it has said who it is.
-const UNKNOWN: Status =
-    Status { min_rating: Rating::ZERO, bloom: None, light: false, acknowledges: false };
+const UNKNOWN: Status = Status {
+    min_rating: Rating::ZERO,
+    bloom: None,
+    light: false,
+    acknowledges: false,
+    stems: false,
+};
 /// The largest envelope that fits into a packet of 1 MiB behind its list header: nothing tells what
 /// peers take, this is the default of go-ethereum.
 const LARGEST: usize = 1024 * 1024 - 4;

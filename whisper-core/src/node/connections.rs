@@ -20,13 +20,20 @@ use super::contract::PeerInfo;
 use super::contract::Violation;
 use super::dice::Dice;
 use super::scatter::Scatter;
+use super::stem::Candidate;
+use super::stem::Member;
+use crate::envelope::Envelope;
+use crate::envelope::EnvelopeHash;
 use crate::packet;
+use crate::packet::Status;
 use crate::packet::code;
 use crate::peer::Network;
 use crate::peer::PeerId;
 use crate::pool::Entry;
+use crate::pool::Origin;
 use crate::pool::Pool;
 use crate::pool::Slot;
+use crate::pow::Rating;
 use crate::time::Timestamp;
 
 /// All connections, the budgets of their networks, and the outputs of the step.
@@ -38,6 +45,10 @@ pub(super) struct Connections {
     budgets: Option<Budgets>,
     /// Kept until they are full again, so that a new connection begins with what the last one left.
     allowances: BTreeMap<Network, Allowance>,
+    /// Whether envelopes are taken by stems and passed on, with peers that do so too.
+    pub(super) stems: bool,
+    /// Whether peers have become ready or have gone since this was last looked at.
+    pub(super) roster_changed: bool,
     /// What begins here, where the author of an envelope is hidden.
     pub(super) scatter: Option<Scatter>,
     outputs: VecDeque<Output>,
@@ -46,10 +57,20 @@ pub(super) struct Connections {
 /// How an envelope has come into the pool.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Arrival {
-    /// The peer that brought it, or nobody if it is our own.
+    /// The peer that brought it, or nobody.
     pub(super) from: Option<PeerId>,
-    /// Whether it begins its way here: no peer is known to have it.
+    pub(super) origin: Origin,
+    /// Whether it begins its flood here. Then it is for all, also for the one that brought it: that
+    /// may have no other peer.
     pub(super) begins: bool,
+    /// The peer that had it from us before, to flood it.
+    pub(super) handed: Option<PeerId>,
+}
+
+impl Arrival {
+    /// One of ours, which begins here.
+    pub(super) const OWN: Self =
+        Self { from: None, origin: Origin::Own, begins: true, handed: None };
 }
 
 impl Connections {
@@ -59,6 +80,8 @@ impl Connections {
             acknowledges: config.acknowledges,
             budgets: config.budgets,
             allowances: BTreeMap::new(),
+            stems: config.stem.is_some_and(|stem| stem.relays > 0),
+            roster_changed: false,
             scatter: config.stem.map(|stem| Scatter::new(Dice::new(secret), stem.scatter)),
             outputs: VecDeque::new(),
         }
@@ -84,6 +107,7 @@ impl Connections {
     }
 
     pub(super) fn remove(&mut self, peer: PeerId) -> bool {
+        self.roster_changed = true;
         self.peers.remove(&peer).is_some()
     }
 
@@ -109,6 +133,23 @@ impl Connections {
             connection.window.sent(now, payload.len(), Vec::new());
             self.outputs.push_back(Output::Transmit { peer, code, payload });
         }
+    }
+
+    /// Sends a packet of envelopes past the line of a peer; those in `own` are ours.
+    pub(super) fn transmit_envelopes(
+        &mut self,
+        now: Timestamp,
+        peer: PeerId,
+        code: u8,
+        payload: Vec<u8>,
+        own: Vec<EnvelopeHash>,
+    ) {
+        let Some(connection) = self.peers.get_mut(&peer) else { return };
+        if code == code::MESSAGES && connection.acknowledges() && self.acknowledges {
+            connection.expect_answer(&payload, own.clone());
+        }
+        connection.window.sent(now, payload.len(), own);
+        self.outputs.push_back(Output::Transmit { peer, code, payload });
     }
 
     /// Sends a packet to every peer.
@@ -180,8 +221,9 @@ impl Connections {
         let waits = scatter.as_mut().is_some_and(|scatter| scatter.begin(slot, arrival.from));
         for (peer, connection) in &mut self.peers {
             let brought = Some(*peer) == arrival.from && !arrival.begins;
+            let brought = brought || Some(*peer) == arrival.handed;
             connection.window.line.replace(slot, brought);
-            if !relayed || !connection.wants(now, entry) {
+            if brought || !relayed || !connection.wants(now, entry) {
                 continue;
             }
             match scatter.as_mut().filter(|_| waits) {
@@ -191,6 +233,41 @@ impl Connections {
                 None => connection.window.line.push(entry.rating(), slot),
             }
         }
+    }
+
+    /// Whether the envelope in `slot` begins its flood here, and peers wait for it.
+    pub(super) fn is_scattering(&self, slot: Slot) -> bool {
+        self.scatter.as_ref().is_some_and(|scatter| scatter.contains(slot))
+    }
+
+    /// The ready peers, as those who may have an envelope next.
+    pub(super) fn candidates(
+        &self,
+        now: Timestamp,
+        envelope: &Envelope,
+        rating: Rating,
+    ) -> Vec<Candidate> {
+        let ready = self.peers.iter().filter_map(|(peer, connection)| {
+            let status = connection.status()?;
+            Some(Candidate {
+                peer: *peer,
+                direction: connection.direction,
+                stems: status.stems,
+                light: status.light,
+                wants: connection::wants(&status, now, envelope, rating),
+                has_room: connection.window.is_open(),
+            })
+        });
+        ready.collect()
+    }
+
+    /// The ready peers, as possible relays.
+    pub(super) fn members(&self) -> Vec<Member> {
+        let ready = self.peers.iter().filter_map(|(peer, connection)| {
+            let Status { stems, light, .. } = connection.status()?;
+            Some(Member { peer: *peer, direction: connection.direction, stems, light })
+        });
+        ready.collect()
     }
 
     /// Relays the envelope in `slot` as any other from now on: others do, and who did not would have
@@ -234,7 +311,8 @@ impl Connections {
                 };
                 let wanted = |slot, entry: &Entry| {
                     let relayed = entry.is_own() || !light;
-                    relayed && connection::wants(&status, now, entry) && !waits(slot, entry)
+                    let wants = connection::wants(&status, now, entry.envelope(), entry.rating());
+                    relayed && wants && !waits(slot, entry)
                 };
                 connection.window.line.scan(pool, cells, wanted);
             }
@@ -245,12 +323,12 @@ impl Connections {
     pub(super) fn flush(&mut self, now: Timestamp, pool: &Pool) {
         for (peer, connection) in &mut self.peers {
             let Some(status) = connection.status() else { continue };
-            let wanted = |entry: &Entry| connection::wants(&status, now, entry);
+            let wanted =
+                |entry: &Entry| connection::wants(&status, now, entry.envelope(), entry.rating());
             while let Some(batch) = connection.window.next_batch(pool, wanted) {
                 let payload = packet::encode_messages(&batch.envelopes);
                 if status.acknowledges && self.acknowledges {
-                    let own = batch.own.iter().map(|(_, hash)| *hash).collect();
-                    connection.expect_answer(&payload, own);
+                    connection.expect_answer(&payload, batch.own.clone());
                 }
                 connection.window.sent(now, payload.len(), batch.own);
                 let (peer, code) = (*peer, code::MESSAGES);
@@ -267,8 +345,8 @@ impl Connections {
 
     /// What is known about each peer.
     pub(super) fn info(&self, now: Timestamp) -> impl Iterator<Item = PeerInfo> {
-        let acknowledges = self.acknowledges;
-        self.peers.iter().map(move |(peer, connection)| connection.info(*peer, now, acknowledges))
+        let we = (self.acknowledges, self.stems);
+        self.peers.iter().map(move |(peer, connection)| connection.info(*peer, now, we))
     }
 
     /// Moves all moments back, after the clock was set back by as much.

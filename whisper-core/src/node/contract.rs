@@ -125,7 +125,23 @@ pub enum Event {
         /// The peer.
         by: PeerId,
     },
-    /// An envelope of ours has left the pool.
+    /// An envelope of ours has come back from the network: it has spread. Told once or more, and only
+    /// where [stems](super::Stem) hide who wrote it.
+    Spread {
+        /// Which one.
+        hash: EnvelopeHash,
+        /// The peer that brought it.
+        from: PeerId,
+    },
+    /// These are the relays from now on: to be kept over restarts, since each new one may learn who
+    /// wrote what passes through it first.
+    Relays {
+        /// Who holds which place.
+        peers: Vec<Option<PeerId>>,
+        /// When all are drawn anew.
+        until: Timestamp,
+    },
+    /// An envelope of ours has left the pool, or has found no place in it.
     Gone {
         /// Which one.
         hash: EnvelopeHash,
@@ -270,6 +286,8 @@ pub struct PeerInfo {
     pub light: bool,
     /// Whether it acknowledges batches, and we do.
     pub acknowledges: bool,
+    /// Whether it takes envelopes by stems, and we do.
+    pub stems: bool,
     /// Bytes that its socket has not taken yet.
     pub unwritten: usize,
     /// What its envelopes lately said about our clock; nothing if it brought none.

@@ -14,6 +14,18 @@ pub(super) struct Dice([u8; 32]);
 pub(super) enum Throw {
     /// How long an envelope waits for a peer, by the hash of the one and the number of the other.
     Wait,
+    /// Which peer is a relay, by the draw and the number of the peer.
+    Relay,
+    /// How long relays are kept, by the draw.
+    Period,
+    /// Which relay an edge leads to, by the draw and the number of the peer.
+    Route,
+    /// Whether stems end here, by the number of the peer that they come from.
+    End,
+    /// Which peer has an envelope while there are no relays, by its hash and the number of the peer.
+    Peer,
+    /// How long an envelope is awaited, by its hash and how often it was.
+    Embargo,
 }
 
 impl Throw {
@@ -21,6 +33,12 @@ impl Throw {
     const fn purpose(self) -> &'static [u8; 4] {
         match self {
             Self::Wait => b"wait",
+            Self::Relay => b"rely",
+            Self::Period => b"peri",
+            Self::Route => b"rout",
+            Self::End => b"ends",
+            Self::Peer => b"peer",
+            Self::Embargo => b"embg",
         }
     }
 }
@@ -37,16 +55,31 @@ impl Dice {
         Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
     }
 
-    /// A number above 0 and at most 1, each as likely as the other.
-    fn share(&self, throw: Throw, of: &[&[u8]]) -> f64 {
+    /// A part of a span, each as likely as the other.
+    pub(super) fn part(&self, throw: Throw, of: &[&[u8]], span: Duration) -> Duration {
+        let seconds = self.share(throw, of) * span.as_secs_f64();
+        Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
+    }
+
+    /// Whether something happens that happens in this share of cases.
+    pub(super) fn happens(&self, throw: Throw, of: &[&[u8]], share: f64) -> bool {
+        self.share(throw, of) <= share
+    }
+
+    /// A number, each as likely as the other.
+    pub(super) fn number(&self, throw: Throw, of: &[&[u8]]) -> u64 {
         let mut hash = Keccak::new();
         hash.update(&self.0);
         hash.update(b"dice");
         hash.update(throw.purpose());
         of.iter().for_each(|part| hash.update(part));
-        let drawn = hash.finish().first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes));
-        // As many bits as the number has.
-        (drawn >> 11).saturating_add(1) as f64 / (1_u64 << 53) as f64
+        hash.finish().first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes))
+    }
+
+    /// A number above 0 and at most 1, each as likely as the other.
+    fn share(&self, throw: Throw, of: &[&[u8]]) -> f64 {
+        // As many bits as the fraction has.
+        (self.number(throw, of) >> 11).saturating_add(1) as f64 / (1_u64 << 53) as f64
     }
 }
 

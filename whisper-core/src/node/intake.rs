@@ -8,7 +8,6 @@ use super::Node;
 use super::admission::SILENT_WINDOW;
 use super::budget::Price;
 use super::connection::Packet;
-use super::connections::Arrival;
 use super::contract::Event;
 use super::contract::Rejection;
 use super::contract::Violation;
@@ -19,6 +18,8 @@ use crate::hash::keccak256_all;
 use crate::packet;
 use crate::packet::code;
 use crate::peer::PeerId;
+use crate::pool::Entry;
+use crate::pow::Rating;
 use crate::rlp::Reader;
 
 impl Node {
@@ -32,10 +33,12 @@ impl Node {
             return self.connections.cut(peer, Violation::Oversized { size: payload.len(), max });
         }
         let (now, contended, owed) = (self.now, self.is_contended(), connection.owes(code));
+        let stems = self.connections.stems && connection.stems();
         if let Some(allowance) = self.connections.allowance(peer, contended) {
             allowance.spend_bytes(now, payload.len());
             match code {
                 code::MESSAGES => allowance.spend_work(now, Price::Copy),
+                code::STEM if stems => allowance.spend_work(now, Price::Copy),
                 // What answers a packet of ours is bounded by what we send.
                 _ if owed => {}
                 _ => allowance.spend_control(now),
@@ -46,7 +49,9 @@ impl Node {
             code::MESSAGES => self.receive_messages(peer, payload),
             code::MIN_RATING | code::BLOOM => {
                 self.connections.receive_announcement(peer, code, payload);
+                self.look_again_for(peer);
             }
+            code::STEM if stems => self.receive_stem(peer, payload),
             code::BATCH_ACKNOWLEDGED | code::MESSAGES_RESPONSE => {
                 self.connections.receive_answer(peer, code, payload);
             }
@@ -143,8 +148,10 @@ impl Node {
             if self.connections.get(peer).is_none() {
                 return;
             }
-            match self.admit(Arrival { from: Some(peer), begins: false }, envelope) {
+            let arrival = self.arrival(peer, &hash, false);
+            match self.admit(arrival, envelope) {
                 Ok(()) => {
+                    self.note_flooded(peer, &hash);
                     if let Some(connection) = self.connections.get_mut(peer) {
                         connection.reward();
                     }
@@ -152,18 +159,22 @@ impl Node {
                 // It was in this packet before.
                 Err(Rejection::Duplicate) => {}
                 Err(rejection) => {
-                    // By a clock that is a little ahead of ours it was not made in the future, and is
-                    // rated higher. What we demand beyond the floor while space is short may have
-                    // risen while it waited here.
-                    let is_below_floor = rating < self.config.min_rating;
-                    if is_below_floor && !self.policy.accepts(self.now, rating) {
-                        self.connections.penalise(peer, penalty(rejection));
-                    }
+                    self.blame(peer, rating, rejection);
                     if judged.refused.len() < ENVELOPES_PER_STEP {
                         judged.refused.push((hash, rejection));
                     }
                 }
             }
+        }
+    }
+
+    /// Counts an envelope against the peer that brought it, if the peer could know better.
+    pub(super) fn blame(&mut self, peer: PeerId, rating: Rating, rejection: Rejection) {
+        // By a clock that is a little ahead of ours it was not made in the future, and is rated higher.
+        // What we demand beyond the floor while space is short may have risen while it waited here.
+        let is_below_floor = rating < self.config.min_rating;
+        if is_below_floor && !self.policy.accepts(self.now, rating) {
+            self.connections.penalise(peer, penalty(rejection));
         }
     }
 
@@ -175,14 +186,18 @@ impl Node {
         let (alive, dead): (Vec<_>, Vec<_>) =
             read.into_iter().partition(|encoded| !is_freshly_expired(now.as_secs(), encoded));
         let hashes = keccak256_all(alive.iter().map(Encoded::as_bytes));
+        let tells_spread = self.stems.is_some();
         let scatter = self.connections.scatter.as_ref();
         let is_scattering = |slot| scatter.is_some_and(|scatter| scatter.contains(slot));
         let Some(connection) = self.connections.peers.get_mut(&peer) else { return Vec::new() };
         let mut prices = alloc::vec![Price::Whole; dead.len()];
-        let (mut unknown, mut waited_for) = (Vec::new(), Vec::new());
+        let (mut unknown, mut waited_for, mut spread) = (Vec::new(), Vec::new(), Vec::new());
         dead.iter().for_each(|encoded| connection.skew.note(now, encoded.issued()));
         for (encoded, hash) in alive.into_iter().zip(hashes.into_iter().map(EnvelopeHash::new)) {
             let slot = self.pool.find(&hash);
+            let back = slot.filter(|slot| tells_spread && !connection.window.line.knows(*slot));
+            let is_own = |slot| self.pool.get(slot).is_some_and(Entry::is_own);
+            spread.extend(back.filter(|slot| is_own(*slot)).map(|_| hash));
             // Flooding brings each envelope once from each peer: a second copy is no copy of that.
             let is_copy = slot.is_some_and(|slot| connection.window.line.bring(slot));
             prices.push(if is_copy { Price::Copy } else { Price::Whole });
@@ -195,6 +210,8 @@ impl Node {
                 }
             }
         }
+        let told = |hash| Event::Spread { hash, from: peer };
+        spread.into_iter().for_each(|hash| self.connections.emit(told(hash)));
         waited_for.into_iter().for_each(|slot| self.connections.end_waits(&self.pool, slot));
         if let Some(allowance) = self.connections.allowance(peer, contended) {
             prices.into_iter().for_each(|price| allowance.spend_work(now, price));
@@ -239,7 +256,7 @@ pub(super) struct Judged {
 }
 
 /// Whether it has died, but not so long ago that its peer is told.
-fn is_freshly_expired(now: u64, encoded: &Encoded<'_>) -> bool {
+pub(super) fn is_freshly_expired(now: u64, encoded: &Encoded<'_>) -> bool {
     encoded.expiry() < now && now <= encoded.expiry().saturating_add(SILENT_WINDOW.as_secs())
 }
 
@@ -265,4 +282,4 @@ const fn penalty(rejection: Rejection) -> u32 {
 /// was throttled.
 const CREDIT: usize = 2;
 /// What a packet that nobody asked for counts.
-const UNASKED: u32 = 5;
+pub(super) const UNASKED: u32 = 5;

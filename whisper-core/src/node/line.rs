@@ -41,6 +41,11 @@ impl Line {
         !before
     }
 
+    /// Whether the peer has the envelope in `slot`.
+    pub(super) fn knows(&self, slot: Slot) -> bool {
+        self.known.contains(slot.index())
+    }
+
     /// Lines up the envelope in `slot`, unless the peer has it.
     pub(super) fn push(&mut self, rating: Rating, slot: Slot) {
         if self.known.contains(slot.index()) {
@@ -60,11 +65,11 @@ impl Line {
         &mut self,
         pool: &'a Pool,
         wanted: impl Fn(&Entry) -> bool,
-    ) -> Option<(Slot, &'a Entry)> {
+    ) -> Option<&'a Entry> {
         while let Some(&(_, slot)) = self.waiting.last() {
             let entry = pool.get(slot).filter(|entry| wanted(entry));
             if let Some(entry) = entry.filter(|_| !self.known.contains(slot.index())) {
-                return Some((slot, entry));
+                return Some(entry);
             }
             self.waiting.pop_last();
         }

@@ -29,7 +29,6 @@ pub(super) struct Scatter {
 struct Begun {
     from: Option<PeerId>,
     waits: BTreeMap<PeerId, Timestamp>,
-    has_left: bool,
 }
 
 impl Scatter {
@@ -46,7 +45,7 @@ impl Scatter {
             return false;
         }
         *count = count.saturating_add(1);
-        self.begun.insert(slot, Begun { from, waits: BTreeMap::new(), has_left: false });
+        self.begun.insert(slot, Begun { from, waits: BTreeMap::new() });
         true
     }
 
@@ -66,9 +65,8 @@ impl Scatter {
         let Some(begun) = self.begun.get_mut(&slot) else { return false };
         let number = peer.as_u64().to_be_bytes();
         let drawn = self.dice.span(Throw::Wait, &[envelope.hash().as_bytes(), &number], self.mean);
-        let left = Timestamp::from_secs(envelope.expiry()).saturating_since(now);
-        let due =
-            now.saturating_add(drawn.min(LONGEST).min(left.checked_div(10).unwrap_or_default()));
+        let tenth = envelope.time_left(now).checked_div(10).unwrap_or_default();
+        let due = now.saturating_add(drawn.min(LONGEST).min(tenth));
         self.due.insert((*begun.waits.entry(peer).or_insert(due), slot, peer));
         true
     }
@@ -79,7 +77,6 @@ impl Scatter {
         self.due.pop_first();
         if let Some(begun) = self.begun.get_mut(&slot) {
             begun.waits.remove(&peer);
-            begun.has_left = true;
             if begun.waits.is_empty() {
                 drop(self.end(slot));
             }

@@ -5,6 +5,7 @@ mod archive;
 mod budgets;
 mod held;
 mod scatter;
+mod stem;
 mod strangers;
 
 use super::*;
@@ -25,7 +26,7 @@ fn config() -> Config {
 
 fn status(min_rating: f64, acknowledges: bool) -> Vec<u8> {
     let min_rating = Rating::new(min_rating).unwrap();
-    Status { min_rating, bloom: None, light: false, acknowledges }.encode()
+    Status { min_rating, bloom: None, light: false, acknowledges, stems: false }.encode()
 }
 
 /// A node with peers that are ready; what that took is thrown away.

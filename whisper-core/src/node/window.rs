@@ -10,7 +10,6 @@ use crate::envelope::Envelope;
 use crate::envelope::EnvelopeHash;
 use crate::pool::Entry;
 use crate::pool::Pool;
-use crate::pool::Slot;
 use crate::time::Timestamp;
 use crate::unwritten::Unwritten;
 
@@ -22,6 +21,9 @@ use crate::unwritten::Unwritten;
 pub(super) struct Window {
     pub(super) line: Line,
     in_flight: VecDeque<Flight>,
+    /// The own envelopes in flight, each with what was handed out up to its end.
+    own: VecDeque<(u64, EnvelopeHash)>,
+    handed_out: u64,
     unwritten: Unwritten,
     /// What may be unwritten now, in bytes.
     width: usize,
@@ -29,11 +31,10 @@ pub(super) struct Window {
     narrowed: Timestamp,
 }
 
-/// Bytes that were handed out and not taken yet, and the own envelopes that are among them.
+/// Bytes that were handed out together and not taken yet, whoever wrote what is among them.
 #[derive(Debug)]
 struct Flight {
     bytes: usize,
-    own: Vec<(Slot, EnvelopeHash)>,
     since: Timestamp,
 }
 
@@ -41,7 +42,7 @@ struct Flight {
 #[derive(Debug, Default)]
 pub(super) struct Batch {
     pub(super) envelopes: Vec<Arc<Envelope>>,
-    pub(super) own: Vec<(Slot, EnvelopeHash)>,
+    pub(super) own: Vec<EnvelopeHash>,
 }
 
 impl Default for Window {
@@ -49,6 +50,8 @@ impl Default for Window {
         Self {
             line: Line::default(),
             in_flight: VecDeque::new(),
+            own: VecDeque::new(),
+            handed_out: 0,
             unwritten: Unwritten::default(),
             width: FIRST,
             narrowed: Timestamp::default(),
@@ -67,14 +70,14 @@ impl Window {
         let mut bytes = 0_usize;
         let full = PACKET.min(self.width / 4);
         while self.unwritten.bytes() < self.width && bytes < full {
-            let Some((slot, entry)) = self.line.peek(pool, &wanted) else { break };
+            let Some(entry) = self.line.peek(pool, &wanted) else { break };
             let length = entry.envelope().encoded_len();
             if bytes > 0 && bytes.saturating_add(length) > full {
                 break;
             }
             bytes = bytes.saturating_add(length);
             if entry.is_own() {
-                batch.own.push((slot, entry.envelope().hash()));
+                batch.own.push(entry.envelope().hash());
             }
             batch.envelopes.push(Arc::clone(entry.envelope()));
             self.line.pop();
@@ -83,33 +86,32 @@ impl Window {
     }
 
     /// Notes that a packet of `bytes` was handed out.
-    pub(super) fn sent(&mut self, now: Timestamp, bytes: usize, own: Vec<(Slot, EnvelopeHash)>) {
+    pub(super) fn sent(&mut self, now: Timestamp, bytes: usize, own: Vec<EnvelopeHash>) {
         self.unwritten.sent(now, bytes);
-        let alike = |flight: &&mut Flight| {
-            let together = now.saturating_since(flight.since) < TOGETHER;
-            together && flight.own.is_empty() && own.is_empty()
-        };
+        self.handed_out = self.handed_out.saturating_add(bytes as u64);
+        self.own.extend(own.into_iter().map(|hash| (self.handed_out, hash)));
+        let alike = |flight: &&mut Flight| now.saturating_since(flight.since) < TOGETHER;
         match self.in_flight.back_mut().filter(alike) {
             Some(flight) => flight.bytes = flight.bytes.saturating_add(bytes),
-            None => self.in_flight.push_back(Flight { bytes, own, since: now }),
+            None => self.in_flight.push_back(Flight { bytes, since: now }),
         }
     }
 
     /// Notes that the socket took `bytes`, and returns the own envelopes that have left with them.
-    pub(super) fn written(&mut self, now: Timestamp, bytes: usize) -> Vec<(Slot, EnvelopeHash)> {
+    pub(super) fn written(&mut self, now: Timestamp, bytes: usize) -> Vec<EnvelopeHash> {
         self.pace(now);
         let mut left = self.unwritten.written(now, bytes);
-        let mut gone = Vec::new();
         while let Some(flight) = self.in_flight.front_mut() {
             if flight.bytes > left {
                 flight.bytes = flight.bytes.saturating_sub(left);
                 break;
             }
             left = left.saturating_sub(flight.bytes);
-            gone.append(&mut flight.own);
             self.in_flight.pop_front();
         }
-        gone
+        let taken = self.handed_out.saturating_sub(self.unwritten.bytes() as u64);
+        let left = self.own.iter().take_while(|(end, _)| *end <= taken).count();
+        self.own.drain(..left).map(|(_, hash)| hash).collect()
     }
 
     /// Narrows or widens the window by how long the peer takes for what was handed out.
@@ -122,6 +124,11 @@ impl Window {
         } else if took < QUICK {
             self.width = self.width.saturating_mul(2).min(WINDOW);
         }
+    }
+
+    /// Whether there is room for what must not wait behind much.
+    pub(super) const fn is_open(&self) -> bool {
+        self.unwritten.bytes() < self.width
     }
 
     /// Whether there is room for another packet.

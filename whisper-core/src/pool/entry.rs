@@ -29,6 +29,24 @@ pub enum Origin {
     Own,
     /// A peer of this network.
     Network(Network),
+    /// This node, and a peer of this network has brought it back: it counts as that peer's, so that
+    /// nobody sees the difference.
+    Returned(Network),
+}
+
+impl Origin {
+    /// The network in whose share of the pool it counts.
+    pub const fn network(self) -> Option<Network> {
+        match self {
+            Self::Own => None,
+            Self::Network(network) | Self::Returned(network) => Some(network),
+        }
+    }
+
+    /// Whether this node made it.
+    pub const fn is_own(self) -> bool {
+        matches!(self, Self::Own | Self::Returned(_))
+    }
 }
 
 /// An envelope in a pool.
@@ -58,7 +76,7 @@ impl Entry {
 
     /// Whether it is our own.
     pub const fn is_own(&self) -> bool {
-        matches!(self.origin, Origin::Own)
+        self.origin.is_own()
     }
 
     /// Whether it went to a peer.
@@ -67,7 +85,7 @@ impl Entry {
     }
 
     pub(super) const fn is_waiting(&self) -> bool {
-        self.is_own() && !self.sent
+        matches!(self.origin, Origin::Own) && !self.sent
     }
 }
 

@@ -179,7 +179,9 @@ impl PostQueue {
             Event::Ready(_)
             | Event::Admitted { .. }
             | Event::Direct { .. }
-            | Event::Requested { .. } => (),
+            | Event::Requested { .. }
+            | Event::Spread { .. }
+            | Event::Relays { .. } => (),
         }
     }
 

@@ -50,5 +50,10 @@ impl Victims {
     }
 }
 
-const GREETING: Status =
-    Status { min_rating: Rating::ZERO, bloom: None, light: false, acknowledges: false };
+const GREETING: Status = Status {
+    min_rating: Rating::ZERO,
+    bloom: None,
+    light: false,
+    acknowledges: false,
+    stems: false,
+};

@@ -5,7 +5,7 @@ use super::*;
 const CAROL: PeerId = PeerId::new(3);
 
 fn scattering() -> Config {
-    Config { stem: Some(Stem::default()), ..config() }
+    Config { stem: Some(Stem { relays: 0, ..Stem::default() }), ..config() }
 }
 
 fn long_letter(number: u8) -> Envelope {
