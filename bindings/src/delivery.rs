@@ -49,6 +49,8 @@ pub enum DeliveryState {
         /// How many.
         peers: u64,
     },
+    /// It has come back from the network: others have it.
+    Spread,
     /// It died before any peer had it.
     Expired,
     /// It was given up.
@@ -117,6 +119,7 @@ impl From<net::DeliveryState> for DeliveryState {
             net::DeliveryState::Sent { peers } => Self::Sent { peers: peers as u64 },
             net::DeliveryState::Acknowledged { by } => Self::Acknowledged { peers: by as u64 },
             net::DeliveryState::Refused { by } => Self::Declined { peers: by as u64 },
+            net::DeliveryState::Spread => Self::Spread,
             net::DeliveryState::Expired => Self::Expired,
             net::DeliveryState::Cancelled => Self::Cancelled,
             net::DeliveryState::Failed(why) => Self::Failed { reason: why.to_string() },

@@ -7,14 +7,17 @@ pub mod screen;
 use std::io;
 use std::io::Write;
 use std::path::Path;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use clap::ValueEnum;
 use whisper_core::identity::Identity;
 use whisper_core::node;
 use whisper_net::Config;
 use whisper_net::Entropy;
 use whisper_net::Handle;
+use whisper_net::Privacy;
 use whisper_net::keyfile;
 use whisper_net::rlpx::RlpxConfig;
 use whisper_net::rlpx::RlpxTransport;
@@ -58,6 +61,37 @@ pub fn key(file: Option<&Path>) -> Result<Arc<Identity>, Failure> {
     }))
 }
 
+/// How it is hidden who wrote what leaves a node, on the command line.
+#[derive(clap::Args, Clone, Debug, Default)]
+pub struct Hiding {
+    /// How it is hidden who writes: `stem` takes a second more, `fast` hides nothing
+    #[arg(long, value_enum, default_value_t)]
+    pub privacy: PrivacyChoice,
+    /// The file that keeps which peers are told first, made if there is none; without it others are
+    /// drawn each time, and each new one may learn who writes
+    #[arg(long, value_name = "FILE")]
+    pub relays: Option<PathBuf>,
+}
+
+/// The words for [`Privacy`].
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub enum PrivacyChoice {
+    /// To all peers at once.
+    Fast,
+    /// To a relay first.
+    #[default]
+    Stem,
+}
+
+impl From<PrivacyChoice> for Privacy {
+    fn from(choice: PrivacyChoice) -> Self {
+        match choice {
+            PrivacyChoice::Fast => Self::Fast,
+            PrivacyChoice::Stem => Self::Stem,
+        }
+    }
+}
+
 /// Starts a node over RLPx that listens, if it is told where, and stays connected to `peers`.
 ///
 /// # Errors
@@ -66,9 +100,12 @@ pub async fn start(
     node: node::Config,
     rlpx: RlpxConfig,
     peers: &[String],
+    hiding: &Hiding,
 ) -> Result<Handle, Failure> {
     let mut config = Config::new(RlpxTransport::bind(rlpx).await?);
     config.node = node;
     config.dial = peers.to_vec();
+    config.privacy = hiding.privacy.into();
+    config.relays_file.clone_from(&hiding.relays);
     Ok(whisper_net::start(config)?)
 }

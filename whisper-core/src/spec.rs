@@ -9,5 +9,8 @@ pub mod attacks {}
 #[doc = include_str!("../spec/ledger.md")]
 pub mod ledger {}
 
+#[doc = include_str!("../spec/privacy.md")]
+pub mod privacy {}
+
 #[doc = include_str!("../spec/session.md")]
 pub mod session {}

@@ -399,7 +399,7 @@ fn flood(config: Config) {
     for round in 0..2_000_u32 {
         let peer = u64::from(round) % PEERS;
         life.now = life.now.saturating_add(Duration::from_millis(20));
-        life.arrive(peer, [peer % 2 == 0, false, true, true]);
+        life.arrive(peer, [peer.is_multiple_of(2), false, true, true]);
         let number = round as usize;
         life.act(&Act::Publish(number % STOCKED));
         let now = life.now.as_secs();

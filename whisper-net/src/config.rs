@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use whisper_core::node;
@@ -13,7 +14,7 @@ use crate::transport::Transport;
 
 /// The settings of a running node. Only the transport has no default.
 pub struct Config {
-    /// The relay: what it takes, holds and tolerates.
+    /// The relay: what it takes, holds and tolerates. Its `stem` is set by `privacy`, where it is `None`.
     pub node: node::Config,
     /// The wires.
     pub transports: Vec<Box<dyn Transport>>,
@@ -28,8 +29,37 @@ pub struct Config {
     /// How many messages, or events, may wait for a slow reader before it misses some. It misses some
     /// as well once 4 MiB of them wait.
     pub backlog: usize,
-    /// How long a shutdown may take to send what was posted.
+    /// How long a shutdown may take to send what was posted, and to see it come back from the network.
     pub drain: Duration,
+    /// How the author of an envelope is hidden.
+    pub privacy: Privacy,
+    /// Where relays are kept over a restart, for this user alone: two node keys, or addresses. Without
+    /// it each start draws others, and each new relay may learn who wrote what passes through it.
+    pub relays_file: Option<PathBuf>,
+}
+
+/// How the author of an envelope is hidden from peers. It changes what leaves this node, not what it
+/// takes.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum Privacy {
+    /// Not at all: envelopes leave for all peers at once. Spies on one node of a hundred that take the
+    /// time name the author of nearly every envelope.
+    Fast,
+    /// [Stems](node::Stem): to a relay first, which passes it on, then to all peers at different
+    /// moments. It takes a second more.
+    #[default]
+    Stem,
+}
+
+impl Privacy {
+    /// What the relay engine is set to.
+    pub fn stem(self) -> Option<node::Stem> {
+        match self {
+            Self::Fast => None,
+            Self::Stem => Some(node::Stem::default()),
+        }
+    }
 }
 
 impl Config {
@@ -45,6 +75,8 @@ impl Config {
             mining_threads: NonZeroUsize::new(processors / 2).unwrap_or(NonZeroUsize::MIN),
             backlog: DEFAULT_BACKLOG,
             drain: DEFAULT_DRAIN,
+            privacy: Privacy::default(),
+            relays_file: None,
         }
     }
 
@@ -64,6 +96,7 @@ impl fmt::Debug for Config {
             .field("mining_threads", &self.mining_threads)
             .field("backlog", &self.backlog)
             .field("drain", &self.drain)
+            .field("privacy", &self.privacy)
             .finish_non_exhaustive()
     }
 }

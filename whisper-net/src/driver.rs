@@ -2,6 +2,7 @@
 
 mod effects;
 mod handlers;
+mod relays;
 mod report;
 mod skew;
 mod unread;
@@ -25,6 +26,7 @@ use whisper_core::topic::Bloom;
 
 pub(crate) use self::effects::Effects;
 use self::handlers::Handlers;
+pub(crate) use self::relays::RelayBook;
 pub use self::report::Peer;
 pub use self::report::Stats;
 use self::skew::SkewMonitor;
@@ -99,6 +101,7 @@ impl Driver {
                 break;
             }
             self.read_held();
+            self.prefer_relays();
             self.work();
             if let Some(event) = self.skew.look(self.clock.now(), self.node.peers()) {
                 self.effects.report(&event);
@@ -235,6 +238,17 @@ impl Driver {
         PeerDemand { own, advised, peers: self.node.peers().collect() }
     }
 
+    /// Has the relays that were kept take their places, as far as they are here.
+    fn prefer_relays(&mut self) {
+        let now = self.clock.now();
+        while std::mem::take(&mut self.effects.prefers_others) {
+            let Some((peers, until)) = self.effects.relays.preferred() else { return };
+            for output in self.node.prefer_relays(now, &peers, until) {
+                self.effects.carry_out(now, output);
+            }
+        }
+    }
+
     fn publish(&mut self, ready: Ready) {
         let now = self.clock.now();
         let Ready { envelope, progress } = ready;
@@ -253,7 +267,8 @@ impl Driver {
         let now = self.clock.now();
         let due = [self.node.poll_timeout(), self.handlers.poll_timeout()].into_iter().flatten();
         let engines = due.min().map(|due| due.saturating_since(now));
-        let drain = self.deadline.map(|deadline| deadline - Instant::now());
+        // While it winds up it looks at what has not come back yet.
+        let drain = self.deadline.map(|deadline| (deadline - Instant::now()).min(WINDING_UP));
         let review = (!self.effects.reviewer.is_idle()).then_some(REVIEW_PAUSE);
         let held = self.effects.unread.due().map(|due| due - Instant::now());
         [engines, drain, review, held]
@@ -268,7 +283,8 @@ impl Driver {
     fn is_done(&self) -> bool {
         let Some(deadline) = self.deadline else { return false };
         let unwritten = self.node.peers().any(|peer: PeerInfo| peer.unwritten > 0);
-        (self.effects.posts.is_drained() && !unwritten) || deadline <= Instant::now()
+        let drained = self.effects.posts.is_drained(self.clock.now());
+        (drained && !unwritten) || deadline <= Instant::now()
     }
 
     async fn say_goodbye(&mut self) {
@@ -335,6 +351,13 @@ impl Driver {
     pub(crate) fn set_busy(&mut self, busy: bool) {
         let now = self.clock.now();
         for output in self.node.set_busy(now, busy) {
+            self.effects.carry_out(now, output);
+        }
+    }
+
+    pub(crate) fn redraw_relays(&mut self) {
+        let now = self.clock.now();
+        for output in self.node.redraw_relays(now) {
             self.effects.carry_out(now, output);
         }
     }
@@ -411,6 +434,8 @@ impl Driver {
 
 /// How often the clock is looked at even if nothing is due.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
+/// Between two looks at what is still on its way, once a shutdown is asked for.
+const WINDING_UP: Duration = Duration::from_millis(250);
 /// Between two slices of the pool that are looked through.
 const REVIEW_PAUSE: Duration = Duration::from_millis(10);
 /// How long goodbyes may take without a shutdown.

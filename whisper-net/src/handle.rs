@@ -13,6 +13,7 @@ use whisper_core::envelope::Envelope;
 use whisper_core::inbox::Filter;
 use whisper_core::mailbox::Limits;
 use whisper_core::mailbox::Review;
+use whisper_core::node;
 use whisper_core::node::Node;
 use whisper_core::node::SettingError;
 use whisper_core::peer::PeerId;
@@ -29,6 +30,7 @@ use crate::config::StartError;
 use crate::driver::Driver;
 use crate::driver::Effects;
 use crate::driver::Peer;
+use crate::driver::RelayBook;
 use crate::driver::Stats;
 use crate::entropy::Entropy;
 use crate::events::Event;
@@ -76,7 +78,9 @@ use crate::worker::Reader;
 pub fn start(config: Config) -> Result<Handle, StartError> {
     let runtime = tokio::runtime::Handle::try_current().map_err(|_| StartError::NoRuntime)?;
     config.entropy.check()?;
-    let node = Node::new(config.node, *config.entropy.draw()?.expose());
+    let stem = config.node.stem.or_else(|| config.privacy.stem());
+    let settings = node::Config { stem, ..config.node };
+    let node = Node::new(settings, *config.entropy.draw()?.expose());
     let mut transport = Joined::new(config.transports);
     transport.share(&Peering::default());
     if config.node.min_rating.as_f64() > MOST_RATING {
@@ -104,8 +108,9 @@ pub fn start(config: Config) -> Result<Handle, StartError> {
     let reader = Reader::new(waiting, &config.clock, &config.entropy, outbox.clone());
     let (alive, ended) = watch::channel(());
     let worker = worker::start(&runtime, Arc::clone(&queue), reader, alive.clone());
-    let posts = PostQueue::new(intake, config.mining_threads);
-    let effects = Effects::new(Box::new(transport), posts, Arc::clone(&queue));
+    let posts = PostQueue::new(intake, config.mining_threads, stem.is_some());
+    let relays = RelayBook::open(config.relays_file);
+    let effects = Effects::new(Box::new(transport), posts, Arc::clone(&queue), relays);
     let driver = Driver::new(node, effects, config.clock.clone(), commands, config.drain);
     runtime.spawn(async move {
         driver.run().await;
@@ -334,6 +339,16 @@ impl Handle {
         self.ask(move |driver| driver.set_suspended(suspended)).await
     }
 
+    /// Draws the relays anew that pass on what this node begins. They are kept for a week, and should
+    /// be: with each new one, whoever knows that several messages are of one sender learns more of who
+    /// that is. For somebody who thinks that one of them is a spy.
+    ///
+    /// # Errors
+    /// [`Closed`] if the node has ended.
+    pub async fn redraw_relays(&self) -> Result<(), Closed> {
+        self.ask(Driver::redraw_relays).await
+    }
+
     /// Sets whether direct messages of a peer are taken and no budget binds it.
     ///
     /// # Errors
@@ -357,7 +372,8 @@ impl Handle {
         &self.0.clock
     }
 
-    /// Ends the node once what was posted is sent, or the time that the settings give for it is over.
+    /// Ends the node once what was posted is sent and has come back from the network, or the time that
+    /// the settings give for it is over.
     /// Posts that wait for a peer fail at once. Returns when all is over. Safe to cancel: the
     /// shutdown goes on.
     pub async fn shutdown(&self) {

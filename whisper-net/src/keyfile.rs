@@ -51,21 +51,37 @@ pub fn load_or_create(path: &Path, entropy: &Entropy) -> Result<Identity, Keyfil
 /// # Errors
 /// [`KeyfileError`] if the file cannot be read, is open to others, or is no key file.
 pub fn load(path: &Path) -> Result<Identity, KeyfileError> {
-    // One byte more than is taken, so that a longer file is noticed.
-    let mut text = Zeroizing::new(Vec::with_capacity(LONGEST + 1));
-    open(path)?
-        .take(LONGEST as u64 + 1)
-        .read_to_end(&mut text)
-        .map_err(|error| KeyfileError::Unreadable(error.kind()))?;
-    if text.len() > LONGEST {
-        return Err(KeyfileError::Malformed);
-    }
+    let text = read_private(path, LONGEST)?;
     let mut well_formed = Ok(());
     let secret =
         Secret::fill_with(|bytes| well_formed = hex::decode_to_slice(text.trim_ascii(), bytes));
     well_formed.map_err(|_| KeyfileError::Malformed)?;
     let secret = SecretKey::from_secret(secret).map_err(|_| KeyfileError::Malformed)?;
     Ok(Identity::from_secret(secret))
+}
+
+/// Reads a file that belongs to its owner alone and has at most so many bytes.
+pub(crate) fn read_private(
+    path: &Path,
+    longest: usize,
+) -> Result<Zeroizing<Vec<u8>>, KeyfileError> {
+    // One byte more than is taken, so that a longer file is noticed.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(longest.saturating_add(1)));
+    open(path)?
+        .take(longest as u64 + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| KeyfileError::Unreadable(error.kind()))?;
+    if bytes.len() > longest {
+        return Err(KeyfileError::Malformed);
+    }
+    Ok(bytes)
+}
+
+/// Writes a file for its owner alone in the place of what is there, whole or not at all.
+pub(crate) fn replace_private(path: &Path, bytes: &[u8]) -> Result<(), ErrorKind> {
+    let file = write_beside(path, bytes)?;
+    file.persist(path).map_err(|error| error.error.kind())?;
+    sync_folder(path)
 }
 
 /// Opens the file that `path` names itself, if it belongs to its owner alone.
@@ -111,16 +127,31 @@ fn write(path: &Path, identity: &Identity) -> Result<(), ErrorKind> {
     let mut text = Zeroizing::new([b'\n'; LENGTH]);
     let [digits @ .., _newline] = &mut *text;
     hex::encode_to_slice(identity.secret().expose(), digits).map_err(|_| ErrorKind::InvalidData)?;
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let folder = folder.unwrap_or(Path::new("."));
-    // `tempfile` creates with mode 0600.
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(|error| error.kind())?;
-    file.write_all(&*text).and_then(|()| file.as_file().sync_all()).map_err(|e| e.kind())?;
+    let file = write_beside(path, &*text)?;
     file.persist_noclobber(path).map_err(|error| error.error.kind())?;
-    // The name lasts when the folder does. Elsewhere folders cannot be opened.
+    sync_folder(path)
+}
+
+/// A file with these bytes in the folder of `path`, which its owner alone may read.
+fn write_beside(path: &Path, bytes: &[u8]) -> Result<tempfile::NamedTempFile, ErrorKind> {
+    // `tempfile` creates with mode 0600.
+    let mut file = tempfile::NamedTempFile::new_in(folder(path)).map_err(|error| error.kind())?;
+    file.write_all(bytes).and_then(|()| file.as_file().sync_all()).map_err(|e| e.kind())?;
+    Ok(file)
+}
+
+/// The name lasts when the folder does. Elsewhere folders cannot be opened.
+fn sync_folder(path: &Path) -> Result<(), ErrorKind> {
     #[cfg(unix)]
-    File::open(folder).and_then(|folder| folder.sync_all()).map_err(|error| error.kind())?;
+    File::open(folder(path)).and_then(|folder| folder.sync_all()).map_err(|error| error.kind())?;
+    #[cfg(not(unix))]
+    let _ = path;
     Ok(())
+}
+
+fn folder(path: &Path) -> &Path {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    folder.unwrap_or(Path::new("."))
 }
 
 /// Why there is no key.

@@ -92,6 +92,7 @@ mod worker;
 pub use actor::Closed;
 pub use clock::Clock;
 pub use config::Config;
+pub use config::Privacy;
 pub use config::StartError;
 pub use conversation::ConversationError;
 pub use conversation::Conversations;

@@ -135,13 +135,15 @@ async fn k6_a_log_holds_no_topic_no_hash_and_no_key_and_by_default_no_peer() {
 
 /// All that is said at the default level, and all that is counted: whoever adds a line looks at
 /// what it gives away, and adds it here.
-const SAID: [&str; 8] = [
+const SAID: [&str; 10] = [
     r#"Err(error) => tracing::warn!(%error, "a mined block is not taken"),"#,
     r#"tracing::error!(%failure, "the ledger ends");"#,
     r#"tracing::warn!("a debug build is slow: set opt-level = 3 for its dependencies");"#,
     r#"tracing::warn!("a stored block cannot be read");"#,
+    r#"tracing::warn!("the file of relays is damaged or open to others");"#,
     r#"tracing::warn!(%error, "a miner cannot begin");"#,
     r#"tracing::warn!(%error, "a packet is too large for the wire and was left out");"#,
+    r#"tracing::warn!(%kind, "the file of relays is not written: a restart draws others");"#,
     r#"tracing::warn!(kind = ?error.kind(), "no connection could be accepted");"#,
     r#"tracing::warn!(left_out, "more addresses to dial than the transport keeps");"#,
 ];

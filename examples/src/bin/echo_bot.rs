@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use whisper_core::node;
-use whisper_examples::{Failure, ending, say};
+use whisper_examples::{Failure, Hiding, ending, say};
 use whisper_net::rlpx::RlpxConfig;
 use whisper_net::{Conversations, SessionEvent};
 
@@ -21,6 +21,8 @@ struct Options {
     /// The file of the bot's key, made if there is none
     #[arg(long, value_name = "FILE", default_value = "echo_bot.key")]
     key: PathBuf,
+    #[command(flatten)]
+    hiding: Hiding,
 }
 
 #[tokio::main]
@@ -32,7 +34,9 @@ async fn main() -> ExitCode {
 async fn run(options: &Options) -> Result<(), Failure> {
     let mut end = pin!(ending::asked_for()?);
     let rlpx = RlpxConfig::new(whisper_examples::key(None)?);
-    let node = whisper_examples::start(node::Config::default(), rlpx, &options.peer).await?;
+    let node =
+        whisper_examples::start(node::Config::default(), rlpx, &options.peer, &options.hiding)
+            .await?;
     let identity = whisper_examples::key(Some(&options.key))?;
     say!("talk to {}", identity.public_key());
     let (talks, mut hears) = node.converse(identity).await?;

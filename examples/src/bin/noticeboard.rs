@@ -9,7 +9,7 @@ use whisper_core::identity::SymmetricKey;
 use whisper_core::inbox::Filter;
 use whisper_core::node;
 use whisper_core::topic::Topic;
-use whisper_examples::{Failure, ending, say, screen::printable};
+use whisper_examples::{Failure, Hiding, ending, say, screen::printable};
 use whisper_net::Post;
 use whisper_net::rlpx::RlpxConfig;
 
@@ -26,6 +26,8 @@ struct Options {
     /// A text to post; without one, what others post is printed until Ctrl-C
     #[arg(long, value_name = "TEXT")]
     post: Option<String>,
+    #[command(flatten)]
+    hiding: Hiding,
 }
 
 #[tokio::main]
@@ -37,7 +39,9 @@ async fn main() -> ExitCode {
 async fn run(options: Options) -> Result<(), Failure> {
     let mut end = pin!(ending::asked_for()?);
     let rlpx = RlpxConfig::new(whisper_examples::key(None)?);
-    let node = whisper_examples::start(node::Config::default(), rlpx, &options.peer).await?;
+    let node =
+        whisper_examples::start(node::Config::default(), rlpx, &options.peer, &options.hiding)
+            .await?;
     let key = Arc::new(SymmetricKey::from_password(&options.password));
     let topic = Topic::of_word("noticeboard");
     if let Some(text) = options.post {

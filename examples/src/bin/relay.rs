@@ -11,6 +11,8 @@ use tokio::time::MissedTickBehavior;
 use whisper_core::node;
 use whisper_core::pow::Rating;
 use whisper_examples::Failure;
+use whisper_examples::Hiding;
+use whisper_examples::PrivacyChoice;
 use whisper_examples::ending;
 use whisper_examples::say;
 use whisper_net::Event;
@@ -46,6 +48,8 @@ struct Options {
     /// The file of the node's key, made if there is none; without it the key is new each time
     #[arg(long, value_name = "FILE")]
     node_key: Option<PathBuf>,
+    #[command(flatten)]
+    hiding: Hiding,
     /// Print counters every so many seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 10,
           value_parser = clap::value_parser!(u64).range(1..=86_400))]
@@ -76,9 +80,12 @@ async fn run(options: Options) -> Result<(), Failure> {
     let is_guess = options.host.is_none() && options.listen.ip().is_unspecified();
     let rlpx =
         RlpxConfig { listen: Some(options.listen), host: options.host, ..RlpxConfig::new(key) };
-    let handle = whisper_examples::start(node, rlpx, &options.peer).await?;
+    let handle = whisper_examples::start(node, rlpx, &options.peer, &options.hiding).await?;
     for address in handle.addresses().await? {
         say!("{address}");
+    }
+    if options.peer.len() < 2 && matches!(options.hiding.privacy, PrivacyChoice::Stem) {
+        say!("dial at least two relays by --peer: who dials this one becomes its relay otherwise");
     }
     if is_guess {
         say!("others may know this machine by another name or address: give it by --host");

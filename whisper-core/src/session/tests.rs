@@ -18,6 +18,7 @@ use crate::message::Message;
 use crate::pow::Rating;
 use crate::time::Timestamp;
 
+mod alike;
 mod clock;
 mod limits;
 mod properties;

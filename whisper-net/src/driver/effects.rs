@@ -17,6 +17,7 @@ use whisper_core::pool::Origin;
 use whisper_core::pool::Pool;
 use whisper_core::time::Timestamp;
 
+use super::relays::RelayBook;
 use super::unread::Unread;
 use crate::events::Event;
 use crate::peering::after;
@@ -43,6 +44,9 @@ pub(crate) struct Effects {
     pub(super) reviewer: Reviewer,
     /// What this step has for the worker; handed over once, at its end.
     arrivals: Vec<Arrival>,
+    pub(super) relays: RelayBook,
+    /// Whether relays that were kept go before those that the engine has.
+    pub(super) prefers_others: bool,
     audience: Audience<Event>,
     watchers: Audience<Arc<Envelope>>,
     /// Whether a post that waits may have become possible.
@@ -60,7 +64,14 @@ pub(crate) struct Totals {
 }
 
 impl Effects {
-    pub(crate) fn new(transport: Box<dyn Transport>, posts: PostQueue, queue: Arc<Queue>) -> Self {
+    pub(crate) fn new(
+        transport: Box<dyn Transport>,
+        posts: PostQueue,
+        queue: Arc<Queue>,
+        relays: RelayBook,
+    ) -> Self {
+        // The engine learns of those that are to be waited for before anybody connects.
+        let prefers_others = !relays.is_empty();
         Self {
             transport,
             posts,
@@ -70,6 +81,8 @@ impl Effects {
             queue,
             reviewer: Reviewer::default(),
             arrivals: Vec::new(),
+            relays,
+            prefers_others,
             audience: Audience::new(),
             watchers: Audience::new(),
             demand_changed: false,
@@ -92,7 +105,7 @@ impl Effects {
                 self.report(&Event::Dismissed { peer, why });
                 self.transport.disconnect(peer, goodbye(why));
             }
-            Output::Event(event) => self.hear(event),
+            Output::Event(event) => self.hear(now, event),
         }
     }
 
@@ -118,10 +131,11 @@ impl Effects {
         origin.map_or(Network::Alone(peer), Network::Shared)
     }
 
-    fn hear(&mut self, event: node::Event) {
+    fn hear(&mut self, now: Timestamp, event: node::Event) {
         match event {
             node::Event::Ready(peer) => {
                 self.demand_changed = true;
+                self.prefers_others |= self.relays.is_kept(peer);
                 self.report(&Event::Ready(peer));
             }
             node::Event::Admitted { envelope, from } => {
@@ -133,17 +147,22 @@ impl Effects {
             node::Event::Direct { envelope, from } => {
                 self.arrivals.push(Arrival::direct(envelope, from));
             }
-            own => self.posts.note(&own),
+            node::Event::Relays { peers, until } => {
+                self.prefers_others |= self.relays.drawn(&peers, until);
+            }
+            own => self.posts.note(now, &own),
         }
     }
 
     pub(super) fn connected(&mut self, peer: PeerId, facts: PeerFacts) {
+        self.relays.connected(peer, &facts);
         self.report(&Event::Connected { peer, facts: Box::new(facts.clone()) });
         self.facts.insert(peer, facts);
         metrics::gauge!("whisper_peers").set(self.facts.len() as f64);
     }
 
     pub(super) fn disconnected(&mut self, peer: PeerId, how: DisconnectReason) {
+        self.relays.disconnected(peer);
         self.facts.remove(&peer);
         self.unread.forget(peer);
         self.report(&Event::Disconnected { peer, how });

@@ -33,18 +33,22 @@ pub(crate) struct PostQueue {
     waiting: Vec<PendingPost>,
     working: BTreeMap<PostId, Progress>,
     published: BTreeMap<EnvelopeHash, Tracked>,
+    /// Whether what has left is safe only once it has come back: one peer has had it.
+    awaits_return: bool,
 }
 
-/// An envelope in the pool.
+/// An envelope that this node holds.
 struct Tracked {
     sent: usize,
+    first_sent: Option<Timestamp>,
+    has_spread: bool,
     acknowledged: usize,
     refused: usize,
     state: StateSender,
 }
 
 impl PostQueue {
-    pub(crate) fn new(intake: Intake, threads: NonZeroUsize) -> Self {
+    pub(crate) fn new(intake: Intake, threads: NonZeroUsize, awaits_return: bool) -> Self {
         Self {
             intake,
             miner: Miner::new(threads),
@@ -52,6 +56,7 @@ impl PostQueue {
             waiting: Vec::new(),
             working: BTreeMap::new(),
             published: BTreeMap::new(),
+            awaits_return,
         }
     }
 
@@ -154,7 +159,14 @@ impl PostQueue {
         match outcome {
             Ok(()) => {
                 state.send_replace(DeliveryState::Published);
-                let tracked = Tracked { sent: 0, acknowledged: 0, refused: 0, state };
+                let tracked = Tracked {
+                    sent: 0,
+                    first_sent: None,
+                    has_spread: false,
+                    acknowledged: 0,
+                    refused: 0,
+                    state,
+                };
                 self.published.insert(hash, tracked);
             }
             Err(why) => {
@@ -164,13 +176,18 @@ impl PostQueue {
     }
 
     /// Notes what became of an envelope.
-    pub(crate) fn note(&mut self, event: &Event) {
+    pub(crate) fn note(&mut self, now: Timestamp, event: &Event) {
+        let count = |counted: &mut usize| *counted = counted.saturating_add(1);
         match event {
-            Event::Sent { hash, .. } => self.update(hash, |tracked| &mut tracked.sent),
+            Event::Sent { hash, .. } => self.update(hash, |tracked| {
+                tracked.first_sent.get_or_insert(now);
+                count(&mut tracked.sent);
+            }),
             Event::Acknowledged { hash, .. } => {
-                self.update(hash, |tracked| &mut tracked.acknowledged);
+                self.update(hash, |tracked| count(&mut tracked.acknowledged));
             }
-            Event::Refused { hash, .. } => self.update(hash, |tracked| &mut tracked.refused),
+            Event::Refused { hash, .. } => self.update(hash, |tracked| count(&mut tracked.refused)),
+            Event::Spread { hash, .. } => self.update(hash, |tracked| tracked.has_spread = true),
             Event::Gone { hash, .. } => {
                 if let Some(tracked) = self.published.remove(hash).filter(|gone| gone.sent == 0) {
                     tracked.state.send_replace(DeliveryState::Expired);
@@ -180,23 +197,26 @@ impl PostQueue {
             | Event::Admitted { .. }
             | Event::Direct { .. }
             | Event::Requested { .. }
-            | Event::Spread { .. }
             | Event::Relays { .. } => (),
         }
     }
 
-    fn update(&mut self, hash: &EnvelopeHash, count: impl Fn(&mut Tracked) -> &mut usize) {
+    fn update(&mut self, hash: &EnvelopeHash, note: impl Fn(&mut Tracked)) {
         if let Some(tracked) = self.published.get_mut(hash) {
-            let count = count(tracked);
-            *count = count.saturating_add(1);
+            note(tracked);
             tracked.state.send_replace(tracked.state());
         }
     }
 
-    /// Whether nothing waits or is worked on, and all that is in the pool was sent to somebody.
-    pub(crate) fn is_drained(&self) -> bool {
+    /// Whether nothing waits or is worked on, and all that was published is safe: it was sent to
+    /// somebody, and has come back or had the time to be flooded where only a relay has had it.
+    pub(crate) fn is_drained(&self, now: Timestamp) -> bool {
         let idle = self.fresh.is_empty() && self.waiting.is_empty() && self.working.is_empty();
-        idle && self.published.values().all(|tracked| tracked.sent > 0)
+        let is_flooded = |since: Timestamp| now.saturating_since(since) >= FLOODED;
+        idle && self.published.values().all(|tracked| {
+            let is_safe = !self.awaits_return || tracked.has_spread;
+            tracked.first_sent.is_some_and(|since| is_safe || is_flooded(since))
+        })
     }
 
     /// Takes nothing more, and fails what no peer would take now.
@@ -233,7 +253,9 @@ impl Drop for PostQueue {
 
 impl Tracked {
     fn state(&self) -> DeliveryState {
-        if self.acknowledged > 0 {
+        if self.has_spread {
+            DeliveryState::Spread
+        } else if self.acknowledged > 0 {
             DeliveryState::Acknowledged { by: self.acknowledged }
         } else if self.refused > 0 {
             DeliveryState::Refused { by: self.refused }
@@ -258,5 +280,7 @@ impl Choice {
     }
 }
 
+/// By then a relay that swallows envelopes has been found out, and what it had is flooded.
+const FLOODED: Duration = Duration::from_secs(30);
 /// The search has no memory: 95 of 100 end within -ln(0.05) times their expected length.
 const NINETEEN_OF_TWENTY: f64 = 2.995_732;

@@ -15,7 +15,9 @@ use crate::entropy::NoEntropy;
 pub(super) type StateSender = watch::Sender<DeliveryState>;
 
 /// How far a post is: `Waiting`, `Working`, `Published`, then `Sent` and, if peers answer,
-/// `Acknowledged` or `Refused`. It may end at any point in `Expired`, `Cancelled` or `Failed`.
+/// `Acknowledged` or `Refused`, and `Spread` where a relay has it first
+/// ([`Privacy::Stem`](crate::Privacy::Stem)). It may end at any point in `Expired`, `Cancelled` or
+/// `Failed`.
 ///
 /// None of them says that a reader has opened the message: only an answer of the reader can, such as
 /// [`SessionEvent::Acknowledged`](crate::SessionEvent::Acknowledged) in a conversation.
@@ -35,7 +37,7 @@ pub enum DeliveryState {
         /// The ready peers that demand more than the target and will not get it from us.
         left_out: Vec<PeerId>,
     },
-    /// The envelope is in the pool, and no peer's socket has taken it yet.
+    /// The envelope is ready for peers, and no peer's socket has taken it yet.
     Published,
     /// This machine's sockets have taken it for peers. A connection that breaks now may still lose it:
     /// peers that do not acknowledge, such as those of go-ethereum, let nobody know more than this.
@@ -53,6 +55,9 @@ pub enum DeliveryState {
         /// How many.
         by: usize,
     },
+    /// It has come back from the network: others have it, and a crash of this node loses nothing.
+    /// Final.
+    Spread,
     /// It died before any peer had it. Final.
     Expired,
     /// It was given up. Final.
@@ -65,7 +70,11 @@ impl DeliveryState {
     /// Whether no better or worse state follows.
     pub const fn is_final(&self) -> bool {
         match self {
-            Self::Acknowledged { .. } | Self::Expired | Self::Cancelled | Self::Failed(_) => true,
+            Self::Acknowledged { .. }
+            | Self::Spread
+            | Self::Expired
+            | Self::Cancelled
+            | Self::Failed(_) => true,
             Self::Waiting
             | Self::Working { .. }
             | Self::Published
@@ -77,7 +86,9 @@ impl DeliveryState {
     pub(super) fn outcome(&self) -> Option<Result<(), Undelivered>> {
         match self {
             Self::Waiting | Self::Working { .. } | Self::Published => None,
-            Self::Sent { .. } | Self::Acknowledged { .. } | Self::Refused { .. } => Some(Ok(())),
+            Self::Sent { .. } | Self::Acknowledged { .. } | Self::Refused { .. } | Self::Spread => {
+                Some(Ok(()))
+            }
             Self::Expired => Some(Err(Undelivered::Expired)),
             Self::Cancelled => Some(Err(Undelivered::Cancelled)),
             Self::Failed(why) => Some(Err(Undelivered::Failed(*why))),

@@ -21,6 +21,7 @@ use whisper_net::Entropy;
 use whisper_net::Event;
 use whisper_net::Handle;
 use whisper_net::NoEntropy;
+use whisper_net::Privacy;
 use whisper_net::Stream;
 use whisper_net::Subscription;
 use whisper_net::memory::MemoryNetwork;
@@ -28,11 +29,12 @@ use whisper_net::memory::MemoryNetwork;
 pub(crate) const ORIGIN: Timestamp = Timestamp::from_secs(1_600_000_000);
 pub(crate) const TOPIC: Topic = Topic::new(*b"news");
 
-/// A node that takes nearly everything, in tokio's time.
+/// A node that takes nearly everything, in tokio's time, and sends it at once.
 pub(crate) fn config(network: &MemoryNetwork, name: &str) -> Config {
     let mut config = Config::new(network.transport(name));
     config.node.min_rating = rating(0.000_1);
     config.clock = Clock::paused_from(ORIGIN);
+    config.privacy = Privacy::Fast;
     config
 }
 

@@ -11,4 +11,5 @@ mod messages;
 mod ours;
 mod peer;
 mod settings;
+mod stem;
 mod verdicts;

@@ -21,6 +21,7 @@ use whisper_net::Event;
 use whisper_net::Handle;
 use whisper_net::Peer;
 use whisper_net::Post;
+use whisper_net::Privacy;
 use whisper_net::Stream;
 use whisper_net::Subscription;
 use whisper_net::ledger;
@@ -48,9 +49,14 @@ pub(crate) struct Ours {
 }
 
 impl Ours {
-    /// Starts a node that listens, and dials those named.
+    /// Starts a node that listens, dials those named, and sends at once what it has.
     pub(crate) async fn start(dial: &[&str]) -> Self {
-        let mut config = Config::new(transport().await);
+        Self::start_with(Privacy::Fast, dial).await
+    }
+
+    /// Starts a node that listens, and dials those named.
+    pub(crate) async fn start_with(privacy: Privacy, dial: &[&str]) -> Self {
+        let mut config = Config { privacy, ..Config::new(transport().await) };
         config.node.min_rating = Rating::new(0.001).expect("a rating");
         let chain = ledger::open(LedgerConfig::new(Params::regtest())).await.expect("in memory");
         let node = whisper_net::start(config).expect("nothing is missing");

@@ -7,6 +7,7 @@ use whisper_core::envelope::Envelope;
 use whisper_core::node;
 use whisper_core::session::SessionTtl;
 use whisper_examples::Failure;
+use whisper_examples::Hiding;
 use whisper_examples::say;
 use whisper_net::Conversations;
 use whisper_net::Event;
@@ -82,7 +83,7 @@ impl Person {
 async fn start(peers: &[String]) -> Result<Handle, Failure> {
     let listen = Some(([127, 0, 0, 1], 0).into());
     let rlpx = RlpxConfig { listen, ..RlpxConfig::new(whisper_examples::key(None)?) };
-    whisper_examples::start(node::Config::default(), rlpx, peers).await
+    whisper_examples::start(node::Config::default(), rlpx, peers, &Hiding::default()).await
 }
 
 async fn reply(

@@ -10,6 +10,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use whisper_core::identity::PublicKey;
+use whisper_examples::Hiding;
 use whisper_net::rlpx::Host;
 
 /// Talks to somebody, end-to-end encrypted, over a network of strangers.
@@ -40,6 +41,8 @@ struct Options {
     /// The file of the node's key, made if there is none; without it the key is new each time
     #[arg(long, value_name = "FILE")]
     node_key: Option<PathBuf>,
+    #[command(flatten)]
+    hiding: Hiding,
 }
 
 const EXAMPLE: &str = "Two terminals on this machine, the first listening:

@@ -33,7 +33,9 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     let node_key = whisper_examples::key(options.node_key.as_deref())?;
     let rlpx =
         RlpxConfig { listen: options.listen, host: options.host, ..RlpxConfig::new(node_key) };
-    let node = whisper_examples::start(node::Config::default(), rlpx, &options.peer).await?;
+    let node =
+        whisper_examples::start(node::Config::default(), rlpx, &options.peer, &options.hiding)
+            .await?;
     for address in node.addresses().await? {
         say!("* your address: {address}");
     }
@@ -362,6 +364,7 @@ async fn report(what: &'static str, mut delivery: Delivery) {
             }
             DeliveryState::Sent { peers: 1 } => say!("  ({what}: sent)"),
             DeliveryState::Acknowledged { by: 1 } => say!("  ({what}: taken by the network)"),
+            DeliveryState::Spread => say!("  ({what}: come back from the network)"),
             DeliveryState::Refused { .. } => say!("  ({what}: refused by the network)"),
             DeliveryState::Expired => say!("  ({what}: expired before anybody had it)"),
             DeliveryState::Failed(why) => say!("  ({what}: {why})"),

@@ -76,7 +76,7 @@ impl Seats {
 
     /// Whether there is a relay, though it may be away for a while.
     pub(super) fn are_taken(&self) -> bool {
-        self.seats.iter().any(|seat| seat.is_taken())
+        self.seats.iter().any(Seat::is_taken)
     }
 
     /// Whether this peer is the only relay.
@@ -127,6 +127,10 @@ impl Seats {
         let until = until.min(now.saturating_add(self.longest_period()));
         let is_first = self.until != until;
         self.until = until;
+        // Nobody holds two places.
+        for seat in self.seats.iter_mut().filter(|seat| kept.contains(&seat.holder)) {
+            *seat = Seat { holder: None, kept: seat.kept };
+        }
         for (seat, holder) in self.seats.iter_mut().zip(kept) {
             match holder {
                 Some(_) => *seat = Seat { holder: *holder, kept: None },

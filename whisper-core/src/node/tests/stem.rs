@@ -114,11 +114,6 @@ fn edges(node: &Node, ends: bool) -> impl Iterator<Item = PeerId> {
     (100..).map(PeerId::new).filter(move |peer| stems.ends(*peer) == ends)
 }
 
-/// One peer whose stems go on here.
-fn onward() -> PeerId {
-    edges(&settled(&[], &[]), false).next().unwrap()
-}
-
 fn one(envelope: &Envelope) -> Vec<u8> {
     packet_of(core::slice::from_ref(envelope))
 }
