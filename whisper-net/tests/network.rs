@@ -163,7 +163,8 @@ async fn suspect(offset: i64) -> Option<Event> {
         others.push(other);
     }
     let mut events = odd.events().await.unwrap();
-    for _ in 0..30 {
+    // More than a few: they are dated back by up to 11 seconds.
+    for _ in 0..40 {
         for other in &others {
             drop(other.post(Post::to_all(key(), TOPIC, "tick")));
         }

@@ -3,6 +3,7 @@
 use alloc::sync::Arc;
 
 use super::Node;
+use super::TICK;
 use super::budget::Price;
 use super::connections::Arrival;
 use super::contract::Departure;
@@ -230,6 +231,9 @@ impl Node {
             self.connections.emit(Event::Relays { peers, until });
         }
         stems.store.look_again();
+        if !members.is_empty() {
+            stems.resume(self.now);
+        }
     }
 
     /// Sends what has not come back in time once more, or floods it: our own and others' alike.
@@ -242,8 +246,8 @@ impl Node {
         let lasts = carries(self.now, &held.envelope);
         if candidates.is_empty() && lasts {
             // Nobody could have brought it back.
-            let due = stems.embargo(self.now, hash, attempts, left);
-            return stems.store.await_until(hash, due, attempts);
+            let span = left.saturating_sub(stem::LEAST_LEFT).max(TICK);
+            return stems.store.stop(hash, self.now.saturating_add(span), attempts);
         }
         let hop = (attempts == 0 && lasts).then(|| stems.second_hop(hash, held, &candidates));
         let is_here = edge.is_none_or(|peer| self.connections.peers.contains_key(&peer));

@@ -176,6 +176,16 @@ impl Stems {
         now.saturating_add(Duration::try_from_secs_f64(span).unwrap_or(Duration::MAX))
     }
 
+    /// Lets the time go on of what stood still.
+    pub(super) fn resume(&mut self, now: Timestamp) {
+        for hash in self.store.take_stopped() {
+            let Some(held) = self.store.get(&hash) else { continue };
+            let (attempts, left) = (held.attempts, held.envelope.time_left(now));
+            let due = self.embargo(now, &hash, attempts, left);
+            self.store.await_until(&hash, due, attempts);
+        }
+    }
+
     /// When something is due, if nobody comes or goes.
     pub(super) fn deadline(&self, has_peers: bool) -> Option<Timestamp> {
         let due = [self.store.deadline(), self.seats.deadline(has_peers)];

@@ -22,6 +22,8 @@ pub(in crate::node) struct Store {
     due: BTreeSet<(Timestamp, EnvelopeHash)>,
     /// Those that have gone to nobody.
     waiting: BTreeSet<EnvelopeHash>,
+    /// Those whose time stands still, since there is nobody who could bring them back.
+    stopped: BTreeSet<EnvelopeHash>,
     /// What peers have brought, gone ones included.
     shares: BTreeMap<PeerId, Share>,
     brought_bytes: usize,
@@ -64,6 +66,7 @@ impl Store {
             held: BTreeMap::new(),
             due: BTreeSet::new(),
             waiting: BTreeSet::new(),
+            stopped: BTreeSet::new(),
             shares: BTreeMap::new(),
             brought_bytes: 0,
             own_bytes: 0,
@@ -168,6 +171,17 @@ impl Store {
         (held.due, held.attempts) = (due, attempts);
     }
 
+    /// Lets its time stand still, at the longest until then.
+    pub(in crate::node) fn stop(&mut self, hash: &EnvelopeHash, longest: Timestamp, attempts: u8) {
+        self.await_until(hash, longest, attempts);
+        self.stopped.insert(*hash);
+    }
+
+    /// Those whose time stands still, which goes on now.
+    pub(in crate::node) fn take_stopped(&mut self) -> BTreeSet<EnvelopeHash> {
+        core::mem::take(&mut self.stopped)
+    }
+
     /// One whose time is over.
     pub(in crate::node) fn overdue(&self, now: Timestamp) -> Option<EnvelopeHash> {
         self.due.first().filter(|(due, _)| *due <= now).map(|(_, hash)| *hash)
@@ -177,6 +191,7 @@ impl Store {
         let held = self.held.remove(hash)?;
         self.due.remove(&(held.due, *hash));
         self.waiting.remove(hash);
+        self.stopped.remove(hash);
         let bytes = cost(&held.envelope);
         if held.origin == Origin::Own {
             self.own_bytes = self.own_bytes.saturating_sub(bytes);
