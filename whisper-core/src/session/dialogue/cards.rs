@@ -34,13 +34,18 @@ impl Cards {
         self.own = Some(card);
     }
 
-    /// Owes the newest card within this time, if the peer does not have it; not a second one within a
-    /// day.
+    /// Owes the newest card within this time, if the peer does not have it and it is not due
+    /// sooner; not a second one within a day.
     pub(super) fn owe(&mut self, now: Timestamp, within: Duration, rng: &mut impl CryptoRng) {
-        if self.is_owed() && self.due.is_none_or(|due| due.has_come(now)) {
-            let drawn = Due::within(now, within, rng).at;
-            let next = self.last.filter(|last| *last <= now).map(|last| last.saturating_add(DAY));
-            self.due = Some(Due::at(now, next.map_or(drawn, |next| next.max(drawn))));
+        if !self.is_owed() {
+            return;
+        }
+        let drawn = Due::within(now, within, rng).at;
+        let next = self.last.filter(|last| *last <= now).map(|last| last.saturating_add(DAY));
+        let at = next.map_or(drawn, |next| next.max(drawn));
+        // One that was due while no session was usable is not late at once when one is.
+        if self.due.is_none_or(|due| due.has_come(now) || due.at > at) {
+            self.due = Some(Due::at(now, at));
         }
     }
 

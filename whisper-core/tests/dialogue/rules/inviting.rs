@@ -203,6 +203,20 @@ fn who_was_invited_owes_the_card_within_an_hour_and_at_a_renewal_within_a_day() 
 }
 
 #[test]
+fn a_card_that_was_due_within_a_day_goes_within_an_hour_once_a_session_is_usable() {
+    for seed in 0..20 {
+        let mut side = Side::new();
+        side.rng = ChaCha20Rng::seed_from_u64(seed);
+        side.dialogue.card_renewed(START, 7, &mut side.rng);
+        side.say(START, "one");
+        let on = side.desk.invited[0].0;
+        side.hears(at(secs(5)), on, 1, Some(Content::Cover));
+        side.wait(at(HOUR + secs(5)));
+        assert_eq!(side.cards(), 1, "{seed}");
+    }
+}
+
+#[test]
 fn an_invitation_that_names_our_newest_card_shows_that_the_peer_has_it() {
     let mut side = Side::new();
     side.dialogue.card_renewed(START, 5, &mut side.rng);
