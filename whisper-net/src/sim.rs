@@ -36,6 +36,7 @@
 mod actor;
 pub mod adversaries;
 mod agenda;
+pub mod liars;
 mod links;
 mod record;
 mod seeds;

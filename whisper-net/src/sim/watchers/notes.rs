@@ -65,7 +65,10 @@ struct Note {
 impl Notes {
     /// Notes the envelopes of a packet, if it carries any.
     pub fn take(&mut self, now: Timestamp, input: &Input<'_>) {
-        let Input::Received { peer: from, code: code @ code::MESSAGES, payload } = *input else {
+        // Without padding, a stem's packet is a list of envelopes too.
+        let Input::Received { peer: from, code: code @ (code::MESSAGES | code::STEM), payload } =
+            *input
+        else {
             return;
         };
         let Ok(mut envelopes) = packet::check_messages(payload) else { return };
