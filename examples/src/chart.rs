@@ -108,17 +108,17 @@ impl Chart {
         let all = self.all_lines();
         for line in &panel.lines {
             let number = all.iter().position(|other| other.name == line.name).unwrap_or_default();
-            let points: Vec<String> = line
-                .points
-                .iter()
-                .map(|(across, up)| format!("{:.1},{:.1}", LEFT + across / right * ACROSS, y(*up)))
-                .collect();
-            let _ = writeln!(
-                svg,
-                "<polyline fill=\"none\" {} points=\"{}\"/>",
-                stroke(number, line.is_dotted),
-                points.join(" ")
-            );
+            let places =
+                line.points.iter().map(|(across, up)| (LEFT + across / right * ACROSS, y(*up)));
+            let points: Vec<String> = places.map(|(x, y)| format!("{x:.1},{y:.1}")).collect();
+            let stroke = stroke(number, line.is_dotted);
+            let _ =
+                writeln!(svg, "<polyline fill=\"none\" {stroke} points=\"{}\"/>", points.join(" "));
+            // Few were measured: what lies between them was not, and one alone is no line.
+            for point in points.iter().filter(|_| points.len() <= FEW && !line.is_dotted) {
+                let Some((x, y)) = point.split_once(',') else { continue };
+                let _ = writeln!(svg, "<circle cx=\"{x}\" cy=\"{y}\" r=\"2\" {stroke}/>");
+            }
         }
         svg
     }
@@ -179,6 +179,8 @@ const HEAD: f64 = 76.0;
 const NAMES: usize = 3;
 const NAME: f64 = 206.0;
 const ROW: f64 = 18.0;
+/// So many points are marked.
+const FEW: usize = 12;
 const PANEL: f64 = 130.0;
 const GAP: f64 = 34.0;
 const FOOT: f64 = 30.0;
@@ -201,6 +203,7 @@ mod tests {
         let svg = Chart { title: "T".into(), across: "seconds".into(), panels }.to_svg();
         assert_eq!(svg.matches(">ours<").count(), 1);
         assert_eq!(svg.matches("<polyline").count(), 4);
+        assert_eq!(svg.matches("<circle").count(), 8);
         // 7 of 1 is drawn at the top of the panel.
         assert!(svg.contains(&format!("{:.1},{HEAD:.1}\"", LEFT + ACROSS)), "{svg}");
     }

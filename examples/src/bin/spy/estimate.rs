@@ -16,6 +16,8 @@ pub(crate) use self::trained::Trained;
 use crate::floods::Manner;
 use crate::floods::Sight;
 use crate::graph::Graph;
+use crate::posterior::Posterior;
+use crate::stems::Stems;
 
 /// What spies know before anything is sent.
 #[derive(Clone, Debug)]
@@ -23,13 +25,25 @@ pub(crate) struct Knowledge {
     pub(crate) graph: Graph,
     pub(crate) is_spy: Vec<bool>,
     pub(crate) manner: Manner,
+    pub(crate) stems: Stems,
 }
 
-/// What spies see of one envelope: the first copy on each connection to them from somebody honest, in
-/// order of time.
+/// What spies see of one envelope from honest nodes.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Seen {
+    /// The first time that any of them was handed it by a stem.
+    pub(crate) handed: Option<Sight>,
+    /// The first copy of the flood on each connection, in order of time.
     pub(crate) flood: Vec<Sight>,
+}
+
+/// What follows from one envelope, before it is known which stems lead where.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Evidence {
+    /// A spy was handed it by a stem.
+    Handed(Sight),
+    /// It was flooded, from where this says.
+    Flooded(Posterior),
 }
 
 /// The ways to find who began.
@@ -45,6 +59,8 @@ pub(crate) enum Estimator {
 impl Estimator {
     pub(crate) const ALL: [Self; 5] =
         [Self::FirstSpy, Self::Timing, Self::Near, Self::Impossible, Self::Explain];
+    /// Those whose best a mechanism is judged by, as privacy.md, 3 and 4 have it.
+    pub(crate) const THREE: [Self; 3] = [Self::Timing, Self::Near, Self::Impossible];
 
     pub(crate) const fn name(self) -> &'static str {
         match self {
@@ -58,8 +74,19 @@ impl Estimator {
 }
 
 impl Knowledge {
+    /// Who is held to be the author.
+    pub(crate) fn author(&self, evidence: &Evidence) -> Posterior {
+        match evidence {
+            Evidence::Handed(handed) => self.stems.upstream(&self.is_spy, handed),
+            Evidence::Flooded(starts) => self.stems.authors(&self.is_spy, starts),
+        }
+    }
+
     /// Who may be an author: spies know each other.
     pub(crate) fn honest(&self) -> impl Iterator<Item = usize> {
         (0..self.graph.len()).filter(|node| !self.is_spy[*node])
     }
 }
+
+#[cfg(test)]
+mod tests;

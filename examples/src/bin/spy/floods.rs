@@ -115,19 +115,20 @@ mod tests {
 
     #[test]
     fn who_hears_its_own_back_waits_no_longer() {
-        // 0 tells 1 and 3 after waits; 1 and 3 are connected, so the later wait is cut short.
-        let graph = Graph::new(4, [(0, 1, 0.1), (1, 3, 0.1), (0, 3, 0.1), (0, 2, 0.1)]);
-        let is_spy = [false, false, true, false];
-        let manner = Manner { scatter: Some(1e9), noise: 0.0 };
-        let seen = flood(&graph, &is_spy, 0, manner, &mut Dice::new(1, 1));
-        // All waits are at the cap, so that all copies leave at 5 s; none is lost.
-        assert_eq!(seen.len(), 1);
-        assert!((seen[0].at - 5.1).abs() < 1e-9, "{seen:?}");
+        // 0 has 1, 3 and the spy 2 to tell; 1 and 3 tell each other, and 1 the spy 4.
+        let ways = [(0, 1), (1, 3), (0, 3), (0, 2), (1, 4)];
+        let graph = Graph::new(5, ways.map(|(from, to)| (from, to, 0.1)));
+        let is_spy = [false, false, true, false, true];
         let manner = Manner { scatter: Some(1.0), noise: 0.0 };
-        for seed in 0..50 {
-            let seen = flood(&graph, &is_spy, 0, manner, &mut Dice::new(seed, 1));
-            let times = |node: usize| graph.seconds(0, node).unwrap_or_default();
-            assert!(seen[0].at <= LONGEST_WAIT + times(2) + 1e-9, "{seen:?}");
-        }
+        let waits = (0..50).filter(|seed| {
+            let seen = flood(&graph, &is_spy, 0, manner, &mut Dice::new(*seed, 1));
+            let at = |spy: usize| seen.iter().find(|sight| sight.spy == spy).map(|sight| sight.at);
+            let [Some(own), Some(other)] = [at(2), at(4)] else { panic!("{seen:?}") };
+            // From 1 over 3 and back to 0, and to 2; less the way from 1 to 4.
+            own > other + 0.2 + 1e-9
+        });
+        // Only where 1 and 3 are told at nearly one moment does neither tell 0; with waits that do
+        // not end it is half of all floods.
+        assert!(waits.count() < 10);
     }
 }

@@ -6,7 +6,11 @@ use std::time::Duration;
 
 use whisper_core::envelope::Draft;
 use whisper_core::envelope::EnvelopeHash;
+use whisper_core::envelope::backdate;
+use whisper_core::node::Config;
 use whisper_core::node::Event;
+use whisper_core::node::Node;
+use whisper_core::packet::code;
 use whisper_core::pow::Rating;
 use whisper_core::time::Timestamp;
 use whisper_core::topic::Topic;
@@ -14,7 +18,11 @@ use whisper_examples::Failure;
 use whisper_net::sim::Site;
 use whisper_net::sim::What;
 use whisper_net::sim::World;
+use whisper_net::sim::liars::Echo;
+use whisper_net::sim::liars::Hole;
+use whisper_net::sim::liars::Prober;
 use whisper_net::sim::watchers::Sighting;
+use whisper_net::sim::watchers::Spy;
 use whisper_net::sim::watchers::Watcher;
 use whisper_net::sim::watchers::take_sightings;
 
@@ -25,15 +33,33 @@ use crate::floods::Sight;
 use crate::floods::first_copies;
 use crate::graph::Graph;
 use crate::mechanism::Mechanism;
+use crate::stems::Stems;
 
 /// What a network is drawn from.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Plan {
     pub(crate) seed: u64,
     pub(crate) nodes: usize,
-    pub(crate) spies: usize,
+    pub(crate) adversary: Adversary,
     pub(crate) messages: usize,
+    /// How many nodes write them, in turn; all honest ones where there is none.
+    pub(crate) authors: Option<usize>,
     pub(crate) mechanism: Mechanism,
+}
+
+/// Who wants to know.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Adversary {
+    /// So many of the nodes, which keep the rules.
+    Spies(usize),
+    /// One more node, which dials all others and keeps the rules.
+    Supernode,
+    /// So many of the nodes, which swallow stems.
+    Holes(usize),
+    /// So many of the nodes, which return stems to who sent them.
+    Echoes(usize),
+    /// So many of the nodes, which send stems to everybody to see who has them.
+    Probers(usize),
 }
 
 /// What came of it.
@@ -41,10 +67,10 @@ pub(crate) struct Plan {
 pub(crate) struct Observed {
     pub(crate) knowledge: Knowledge,
     pub(crate) messages: Vec<Message>,
-    /// How long each message took to each honest node, in seconds.
-    pub(crate) delays: Vec<f64>,
     /// How many copies of an envelope a spy is sent on average.
     pub(crate) copies: f64,
+    /// Copies on stems: from whom, and how long ago their envelopes say that they were made.
+    pub(crate) handed: Vec<Handed>,
 }
 
 /// One message.
@@ -52,23 +78,60 @@ pub(crate) struct Observed {
 pub(crate) struct Message {
     pub(crate) author: usize,
     pub(crate) seen: Seen,
+    /// How long until it was in the first pool, in seconds.
+    pub(crate) until_flood: Option<f64>,
+    /// How long it took to each honest node but its author, in seconds.
+    pub(crate) delays: Vec<f64>,
+}
+
+/// A copy that a spy was handed by a stem.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Handed {
+    /// Whether who handed it has written it.
+    pub(crate) is_own: bool,
+    /// How long ago it says that it was made, in seconds.
+    pub(crate) age: f64,
+    /// How long ago it was published, and the fraction of a second at which it was.
+    pub(crate) since: f64,
+    pub(crate) fraction: f64,
 }
 
 impl Plan {
     /// Lets honest nodes write in turn, one message a second.
     pub(crate) fn run(self) -> Result<Observed, Failure> {
-        let mut run = Run::new(self);
+        match self.adversary {
+            Adversary::Spies(_) | Adversary::Supernode => self.run_with(Watcher::new),
+            Adversary::Holes(_) => self.run_with(Hole::new),
+            Adversary::Echoes(_) => self.run_with(Echo::new),
+            Adversary::Probers(_) => self.run_with(Prober::new),
+        }
+    }
+
+    fn run_with<S: Spy>(self, build: impl Fn(Node) -> S) -> Result<Observed, Failure> {
+        let mut run = Run::new(self, build);
         run.world.run(WARM_UP);
-        run.world.take_records();
+        run.observe::<S>();
         run.dice.shuffle(&mut run.honest);
+        let authors = self.authors.unwrap_or(run.honest.len()).min(run.honest.len());
         for number in 0..self.messages {
-            run.publish(run.honest[number % run.honest.len()])?;
+            run.publish(run.honest[number % authors])?;
             run.world.run(PAUSE);
-            run.observe();
+            run.observe::<S>();
         }
         run.world.run(COOL_DOWN);
-        run.observe();
+        run.observe::<S>();
         Ok(run.finish())
+    }
+
+    /// How many of the nodes are spies.
+    const fn spies(self) -> usize {
+        match self.adversary {
+            Adversary::Supernode => 0,
+            Adversary::Spies(count)
+            | Adversary::Holes(count)
+            | Adversary::Echoes(count)
+            | Adversary::Probers(count) => count,
+        }
     }
 }
 
@@ -77,88 +140,146 @@ struct Run {
     plan: Plan,
     world: World,
     dice: Dice,
-    spies: Vec<Site>,
+    sites: Vec<Site>,
+    is_spy: Vec<bool>,
     honest: Vec<usize>,
-    sent: BTreeMap<EnvelopeHash, (usize, Timestamp)>,
-    sights: BTreeMap<EnvelopeHash, Vec<Sight>>,
-    delays: Vec<f64>,
+    /// The relays of each node, as it told them last.
+    relays: Vec<Vec<usize>>,
+    sent: BTreeMap<EnvelopeHash, Sent>,
     copies: usize,
+    handed: Vec<Handed>,
+}
+
+/// What is known of a message while the network runs.
+struct Sent {
+    at: Timestamp,
+    message: Message,
+    sights: Vec<Sight>,
 }
 
 impl Run {
-    fn new(plan: Plan) -> Self {
+    fn new<S: Spy>(plan: Plan, build: impl Fn(Node) -> S) -> Self {
         let mut world = World::new(plan.seed);
         world.set_latencies(LATENCIES, NOISE);
         let mut dice = Dice::new(plan.seed, 0);
         let mut numbers: Vec<usize> = (0..plan.nodes).collect();
         dice.shuffle(&mut numbers);
-        let (spies, honest) = numbers.split_at(plan.spies);
-        let config = plan.mechanism.config();
-        let sites: Vec<Site> = (0..plan.nodes)
-            .map(|node| {
-                if spies.contains(&node) {
-                    world.add_around(config, Watcher::new)
-                } else {
-                    world.add(config)
-                }
-            })
-            .collect();
+        let (spies, honest) = numbers.split_at(plan.spies());
+        let config: Config = plan.mechanism.config();
+        let mut sites = Vec::new();
+        let mut is_spy = vec![false; plan.nodes];
+        spies.iter().for_each(|spy| is_spy[*spy] = true);
+        for is_spy in &is_spy {
+            sites.push(if *is_spy { world.add_around(config, &build) } else { world.add(config) });
+        }
         for (from, to) in dialled(plan.nodes, &mut dice) {
             world.connect(sites[from], sites[to]);
+        }
+        if plan.adversary == Adversary::Supernode {
+            let supernode = world.add_around(config, &build);
+            sites.iter().for_each(|site| world.connect(supernode, *site));
+            sites.push(supernode);
+            is_spy.push(true);
         }
         Self {
             plan,
             world,
             dice,
-            spies: spies.iter().map(|spy| sites[*spy]).collect(),
+            relays: vec![Vec::new(); sites.len()],
+            sites,
+            is_spy,
             honest: honest.to_vec(),
             sent: BTreeMap::new(),
-            sights: BTreeMap::new(),
-            delays: Vec::new(),
             copies: 0,
+            handed: Vec::new(),
         }
     }
 
     fn publish(&mut self, author: usize) -> Result<(), Failure> {
-        let site = self.world.sites().nth(author).ok_or("no such node")?;
+        // Not at whole seconds.
+        let millis = self.dice.below(1_000) as u64;
+        self.world.run(Duration::from_millis(millis));
+        let (site, at) = (self.sites[author], self.world.now());
         let topic = Topic::random(self.dice.rng());
-        let draft = Draft::new(self.world.time_at(site), TTL, topic, vec![0; DATA])?;
-        let envelope = draft.seal_rated(Rating::ZERO)?;
-        let (hash, at) = (envelope.hash(), self.world.now());
+        let content = (0..DATA).map(|_| self.dice.below(256) as u8).collect();
+        let issued = at.saturating_sub(backdate(TTL, self.dice.rng()));
+        let envelope = Draft::new(issued, TTL, topic, content)?.seal_rated(Rating::ZERO)?;
+        let message = Message { author, ..Message::default() };
+        self.sent.insert(envelope.hash(), Sent { at, message, sights: Vec::new() });
         self.world.publish(site, envelope)?;
-        self.sent.insert(hash, (author, at));
         Ok(())
     }
 
     /// Takes what was recorded and seen.
-    fn observe(&mut self) {
+    fn observe<S: Spy>(&mut self) {
         for record in self.world.take_records() {
-            if let What::Told(Event::Admitted { envelope, from: Some(_) }) = record.what
-                && let Some((_, at)) = self.sent.get(&envelope.hash())
-            {
-                self.delays.push(record.at.saturating_since(*at).as_secs_f64());
+            match record.what {
+                What::Told(Event::Admitted { envelope, .. }) => {
+                    self.admitted(record.site.index(), envelope.hash(), record.at);
+                }
+                What::Told(Event::Relays { peers, .. }) => {
+                    let far_ends = peers.iter().flatten().map(|peer| self.world.far_end(*peer));
+                    self.relays[record.site.index()] = far_ends.map(Site::index).collect();
+                }
+                _ => {}
             }
         }
-        for sighting in take_sightings::<Watcher>(&mut self.world, &self.spies) {
-            self.copies += 1;
-            self.sights.entry(sighting.hash).or_default().push(sight(&sighting));
+        let spies = self.sites.iter().filter(|site| self.is_spy[site.index()]);
+        let spies: Vec<Site> = spies.copied().collect();
+        for sighting in take_sightings::<S>(&mut self.world, &spies) {
+            self.saw(&sighting);
         }
     }
 
-    fn finish(mut self) -> Observed {
-        let noise = self.plan.mechanism.manner().noise;
-        let mut is_spy = vec![false; self.plan.nodes];
-        self.spies.iter().for_each(|spy| is_spy[spy.index()] = true);
-        let messages = self.sent.iter().map(|(hash, (author, _))| {
-            let mut sights = self.sights.remove(hash).unwrap_or_default();
-            sights.retain(|sight| !is_spy[sight.from]);
-            Message { author: *author, seen: Seen { flood: first_copies(sights) } }
+    fn admitted(&mut self, node: usize, hash: EnvelopeHash, at: Timestamp) {
+        let Some(Sent { at: sent, message, .. }) = self.sent.get_mut(&hash) else { return };
+        let delay = at.saturating_since(*sent).as_secs_f64();
+        message.until_flood.get_or_insert(delay);
+        if !self.is_spy[node] && node != message.author {
+            message.delays.push(delay);
+        }
+    }
+
+    fn saw(&mut self, sighting: &Sighting) {
+        let Some(Sent { at, message, sights }) = self.sent.get_mut(&sighting.hash) else { return };
+        let from = sighting.peer.index();
+        let is_stem = sighting.code == code::STEM;
+        self.copies += usize::from(!is_stem);
+        if self.is_spy[from] {
+            return;
+        }
+        let sight = Sight { at: seconds(sighting.at), spy: sighting.site.index(), from };
+        if !is_stem {
+            return sights.push(sight);
+        }
+        message.seen.handed = match message.seen.handed {
+            Some(first) if first.at <= sight.at => Some(first),
+            _ => Some(sight),
+        };
+        self.handed.push(Handed {
+            is_own: from == message.author,
+            age: sighting.age.as_secs_f64(),
+            since: sighting.at.saturating_since(*at).as_secs_f64(),
+            fraction: (at.as_millis() % 1_000) as f64 / 1_000.0,
+        });
+    }
+
+    fn finish(self) -> Observed {
+        let Self { plan, world, is_spy, relays, sent, copies, handed, .. } = self;
+        let manner = plan.mechanism.manner();
+        let spies = is_spy.iter().filter(|is_spy| **is_spy).count();
+        let copies = copies as f64 / (spies * sent.len()).max(1) as f64;
+        let mut sent: Vec<Sent> = sent.into_values().collect();
+        sent.sort_by_key(|sent| sent.at);
+        let messages = sent.into_iter().map(|Sent { mut message, sights, .. }| {
+            message.seen.flood = first_copies(sights);
+            message
         });
         let messages = messages.collect();
-        let copies = self.copies as f64 / (self.spies.len() * self.sent.len()) as f64;
-        let graph = Graph::of(&self.world, noise);
-        let knowledge = Knowledge { graph, is_spy, manner: self.plan.mechanism.manner() };
-        Observed { knowledge, messages, delays: self.delays, copies }
+        let graph = Graph::of(&world, manner.noise);
+        let stems = Stems { relays, ends: plan.mechanism.ends() };
+        let knowledge = Knowledge { graph, is_spy, manner, stems };
+        Observed { knowledge, messages, copies, handed }
     }
 }
 
@@ -180,9 +301,8 @@ fn dialled(nodes: usize, dice: &mut Dice) -> Vec<(usize, usize)> {
     dialled
 }
 
-fn sight(sighting: &Sighting) -> Sight {
-    let at = sighting.at.as_millis() as f64 / 1_000.0;
-    Sight { at, spy: sighting.site.index(), from: sighting.peer.index() }
+fn seconds(time: Timestamp) -> f64 {
+    time.as_millis() as f64 / 1_000.0
 }
 
 /// How many others each node dials: the mean degree is twice as many.
@@ -195,7 +315,7 @@ pub(crate) const NOISE: Duration = Duration::from_millis(5);
 const WARM_UP: Duration = Duration::from_secs(60);
 /// Between two messages.
 const PAUSE: Duration = Duration::from_secs(1);
-/// Until the last message is everywhere.
+/// Until the last message is everywhere, whatever stems had to be awaited.
 const COOL_DOWN: Duration = Duration::from_secs(60);
 /// What sessions use.
 const TTL: Duration = Duration::from_secs(600);

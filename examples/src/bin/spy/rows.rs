@@ -9,6 +9,8 @@ use whisper_examples::Failure;
 use crate::dice::Dice;
 use crate::estimate::Estimator;
 use crate::mechanism::Mechanism;
+use crate::network::Adversary;
+use crate::network::Handed;
 use crate::network::Plan;
 use crate::score::Interval;
 use crate::score::Sample;
@@ -19,12 +21,13 @@ use crate::score::quantile;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Series {
     pub(crate) mechanism: Mechanism,
-    /// Percent of all nodes.
-    pub(crate) spies: usize,
+    pub(crate) adversary: Adversary,
     pub(crate) nodes: usize,
     pub(crate) networks: u64,
     /// In each network.
     pub(crate) messages: usize,
+    /// How many write them; all honest nodes where there is none.
+    pub(crate) authors: Option<usize>,
     pub(crate) seed: u64,
 }
 
@@ -43,8 +46,8 @@ impl Series {
         let work = || {
             let mut done = Vec::new();
             while let Some(plan) = plans.get(next.fetch_add(1, Ordering::Relaxed)) {
-                let observed = plan.run()?;
-                done.push((plan.seed, Sample::of(&observed, &mut Dice::new(plan.seed, 1))));
+                let sample = Sample::of(plan.run()?, &mut Dice::new(plan.seed, 1));
+                done.push((plan.seed, sample));
             }
             Ok::<_, Failure>(done)
         };
@@ -61,13 +64,29 @@ impl Series {
         Ok(Row { series: self, samples: samples.into_iter().map(|(_, sample)| sample).collect() })
     }
 
+    /// Who wants to know, in a few words.
+    pub(crate) fn adversary(self) -> String {
+        match self.adversary {
+            Adversary::Spies(count) => format!("spies {} %", self.percent(count)),
+            Adversary::Supernode => "supernode".to_owned(),
+            Adversary::Holes(count) => format!("holes {} %", self.percent(count)),
+            Adversary::Echoes(count) => format!("echoes {} %", self.percent(count)),
+            Adversary::Probers(count) => format!("probers {} %", self.percent(count)),
+        }
+    }
+
+    /// How many of a hundred nodes so many are.
+    pub(crate) fn percent(self, count: usize) -> f64 {
+        100.0 * count as f64 / self.nodes as f64
+    }
+
     fn plan(self, number: u64) -> Plan {
         Plan {
             seed: self.seed.wrapping_mul(1_000).wrapping_add(number),
             nodes: self.nodes,
-            // At least one, or there is nothing to see.
-            spies: (self.nodes * self.spies / 100).max(1),
+            adversary: self.adversary,
             messages: self.messages,
+            authors: self.authors,
             mechanism: self.mechanism,
         }
     }
@@ -78,12 +97,46 @@ impl Row {
         self.over(estimator, |score| score.recall)
     }
 
-    /// The estimator that names most authors, and what it achieves. The first spy counts too.
+    /// The estimator that names most authors, of those that privacy.md judges by.
+    pub(crate) fn best_of_three(&self) -> Estimator {
+        self.best_among(&Estimator::THREE)
+    }
+
+    /// The estimator that names most authors.
     pub(crate) fn best(&self) -> Estimator {
+        self.best_among(&Estimator::ALL)
+    }
+
+    fn best_among(&self, estimators: &[Estimator]) -> Estimator {
         let better = |best: Estimator, other: Estimator| {
             if self.recall(other).mean > self.recall(best).mean { other } else { best }
         };
-        Estimator::ALL.into_iter().reduce(better).unwrap_or(Estimator::FirstSpy)
+        estimators.iter().copied().reduce(better).unwrap_or(Estimator::FirstSpy)
+    }
+
+    /// How often one is named by that many messages of its own.
+    pub(crate) fn linked(&self, count: usize) -> Option<Interval> {
+        let shares = self.samples.iter().filter_map(|sample| {
+            sample.linked.iter().find(|(other, _)| *other == count).map(|(_, share)| *share)
+        });
+        let shares: Vec<f64> = shares.collect();
+        if shares.is_empty() { None } else { Some(Interval::of(&shares)) }
+    }
+
+    /// The share of honest nodes that a message reaches.
+    pub(crate) fn delivered(&self) -> f64 {
+        self.samples.iter().map(|sample| sample.delivered).fold(1.0, f64::min)
+    }
+
+    /// How long until messages are flooded.
+    pub(crate) fn until_flood(&self, share: f64) -> f64 {
+        let all = self.samples.iter().flat_map(|sample| sample.until_flood.iter().copied());
+        quantile(&mut all.collect::<Vec<_>>(), share)
+    }
+
+    /// What spies were handed by stems.
+    pub(crate) fn handed(&self) -> impl Iterator<Item = &Handed> {
+        self.samples.iter().flat_map(|sample| &sample.handed)
     }
 
     /// As [`Row::best`], without the first spy, which says nothing about how sure it is.
@@ -115,7 +168,8 @@ impl Row {
     }
 
     pub(crate) fn text(&self) -> String {
-        let mut text = format!("{:<22} {:>4} %", self.series.mechanism.name(), self.series.spies);
+        let mut text =
+            format!("{:<22} {:<12}", self.series.mechanism.name(), self.series.adversary());
         for estimator in Estimator::ALL {
             let Interval { mean, half } = self.recall(estimator);
             let _ = write!(text, "  {mean:.3} ±{half:.3}");
@@ -135,7 +189,8 @@ impl Row {
     fn csv(&self) -> String {
         let best = self.best();
         let recall = self.recall(best);
-        let mut row = format!("\"{}\",{}", self.series.mechanism.name(), self.series.spies);
+        let mut row =
+            format!("\"{}\",\"{}\"", self.series.mechanism.name(), self.series.adversary());
         for value in [
             recall.mean,
             recall.half,
@@ -156,7 +211,7 @@ impl Row {
 }
 
 pub(crate) fn head() -> String {
-    let mut head = format!("{:<22} {:>6}", "mechanism", "spies");
+    let mut head = format!("{:<22} {:<12}", "mechanism", "adversary");
     for estimator in Estimator::ALL {
         let _ = write!(head, "  {:<12}", estimator.name());
     }
@@ -166,7 +221,7 @@ pub(crate) fn head() -> String {
 /// All rows as a file.
 pub(crate) fn csv(rows: &[Row]) -> String {
     let mut csv =
-        "mechanism,spies_percent,recall,recall_95,precision,bits,p50_s,p99_s,copies".to_owned();
+        "mechanism,adversary,recall,recall_95,precision,bits,p50_s,p99_s,copies".to_owned();
     for estimator in Estimator::ALL {
         let name = estimator.name().replace(' ', "_");
         let _ = write!(csv, ",{name},{name}_95");

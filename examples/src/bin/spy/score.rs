@@ -1,8 +1,15 @@
 //! How well guesses hit, over several networks.
 
+use std::collections::BTreeMap;
+
 use crate::dice::Dice;
 use crate::estimate::Estimator;
+use crate::estimate::Evidence;
+use crate::estimate::Knowledge;
 use crate::estimate::Trained;
+use crate::floods::Sight;
+use crate::network::Handed;
+use crate::network::Message;
 use crate::network::Observed;
 use crate::posterior::Posterior;
 
@@ -22,8 +29,14 @@ pub(crate) struct Score {
 #[derive(Clone, Debug)]
 pub(crate) struct Sample {
     scores: Vec<Score>,
+    /// How often one is named by all messages of its own, by how many there are.
+    pub(crate) linked: Vec<(usize, f64)>,
+    /// The share of honest nodes that a message reaches.
+    pub(crate) delivered: f64,
     pub(crate) delays: Vec<f64>,
+    pub(crate) until_flood: Vec<f64>,
     pub(crate) copies: f64,
+    pub(crate) handed: Vec<Handed>,
 }
 
 /// A mean over networks and half of its interval, in which the true one lies with 95 %.
@@ -35,20 +48,27 @@ pub(crate) struct Interval {
 
 impl Sample {
     /// Lets all estimators guess.
-    pub(crate) fn of(observed: &Observed, dice: &mut Dice) -> Self {
-        let trained = Trained::new(&observed.knowledge, dice);
+    pub(crate) fn of(observed: Observed, dice: &mut Dice) -> Self {
+        let Observed { knowledge, messages, copies, handed } = observed;
+        let trained = Trained::new(&knowledge, dice);
         let score = |estimator| {
-            let guesses: Vec<(usize, Posterior)> = observed
-                .messages
+            let guesses: Vec<_> = messages
                 .iter()
-                .map(|message| {
-                    (message.author, trained.author(&observed.knowledge, &message.seen, estimator))
-                })
+                .map(|one| (one.author, trained.author(&knowledge, &one.seen, estimator)))
                 .collect();
             Score::of(&guesses)
         };
-        let scores = Estimator::ALL.map(score).to_vec();
-        Self { scores, delays: observed.delays.clone(), copies: observed.copies }
+        let readers = knowledge.honest().count().saturating_sub(1) * messages.len();
+        let delays: Vec<f64> = messages.iter().flat_map(|one| one.delays.clone()).collect();
+        Self {
+            scores: Estimator::ALL.map(score).to_vec(),
+            linked: linked(&trained, &knowledge, &messages),
+            delivered: delays.len() as f64 / readers.max(1) as f64,
+            until_flood: messages.iter().filter_map(|message| message.until_flood).collect(),
+            delays,
+            copies,
+            handed,
+        }
     }
 
     pub(crate) fn score(&self, estimator: Estimator) -> Score {
@@ -100,6 +120,65 @@ impl Interval {
     }
 }
 
+/// How often authors of many messages are named, if it is known that those are of one.
+fn linked(trained: &Trained, knowledge: &Knowledge, messages: &[Message]) -> Vec<(usize, f64)> {
+    let mut by_author: BTreeMap<usize, Vec<Evidence>> = BTreeMap::new();
+    for message in messages {
+        let evidence = trained.evidence(knowledge, &message.seen, Estimator::Impossible);
+        by_author.entry(message.author).or_default().push(evidence);
+    }
+    let most = by_author.values().map(Vec::len).min().unwrap_or(0);
+    let named = |count: usize| {
+        let right = by_author.iter().filter(|(author, evidence)| {
+            knowledge.author(&together(knowledge, &evidence[..count])).guess() == **author
+        });
+        right.count() as f64 / by_author.len().max(1) as f64
+    };
+    LINKED.into_iter().filter(|count| *count <= most).map(|count| (count, named(count))).collect()
+}
+
+/// What messages of one author tell together while nobody changes its relays: all of them take the
+/// same way. So a hand-over that is seen again says nothing new, and all floods begin at one node.
+fn together(knowledge: &Knowledge, evidence: &[Evidence]) -> Evidence {
+    let mut handed: BTreeMap<(usize, usize), (usize, Sight)> = BTreeMap::new();
+    let mut logs = vec![0.0; knowledge.graph.len()];
+    let mut floods = 0;
+    for one in evidence {
+        match one {
+            Evidence::Handed(sight) => {
+                handed.entry((sight.spy, sight.from)).or_insert((0, *sight)).0 += 1;
+            }
+            Evidence::Flooded(starts) => {
+                floods += 1;
+                let starts = logs.iter_mut().zip(starts.as_slice());
+                starts.for_each(|(log, start)| *log += start.max(LEAST).ln());
+            }
+        }
+    }
+    let often = handed.into_values().max_by_key(|(count, _)| *count);
+    match often {
+        Some((count, sight)) if count >= floods => Evidence::Handed(sight),
+        _ => Evidence::Flooded(Posterior::from_logs(&logs)),
+    }
+}
+
+/// How well a number tells one kind from another: the chance that one of the first has a smaller
+/// number than one of the second. A half says nothing.
+pub(crate) fn auc(smaller: &[f64], larger: &[f64]) -> f64 {
+    let mut all: Vec<(f64, bool)> = smaller.iter().map(|value| (*value, true)).collect();
+    all.extend(larger.iter().map(|value| (*value, false)));
+    all.sort_by(|one, other| one.0.total_cmp(&other.0));
+    let (mut before, mut pairs) = (0.0, 0.0);
+    for equal in all.chunk_by(|one, other| one.0 == other.0) {
+        let first = equal.iter().filter(|(_, is_first)| *is_first).count() as f64;
+        let second = equal.len() as f64 - first;
+        // Of equal numbers each is the smaller one in half of the pairs.
+        pairs += second * (before + first / 2.0);
+        before += first;
+    }
+    pairs / (smaller.len() * larger.len()) as f64
+}
+
 /// The value below which a share of all values lies.
 pub(crate) fn quantile(values: &mut [f64], share: f64) -> f64 {
     values.sort_by(f64::total_cmp);
@@ -109,6 +188,8 @@ pub(crate) fn quantile(values: &mut [f64], share: f64) -> f64 {
 
 /// One message that was held to be impossible does not make all others worthless.
 const LEAST: f64 = 1e-6;
+/// After how many messages of one author spies are asked for its name.
+const LINKED: [usize; 5] = [1, 5, 10, 20, 50];
 /// Student's t for two-sided 95 %, from 2 networks on; the last is good enough for more.
 const STUDENT: [f64; 11] = [12.71, 4.30, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26, 2.23, 2.20];
 
@@ -124,6 +205,14 @@ mod tests {
         // One of three authors is ever named, and rightly every second time.
         assert!((score.precision - 0.5 / 3.0).abs() < 1e-9);
         assert_eq!(score.bits, 1.5);
+    }
+
+    #[test]
+    fn numbers_that_are_equal_tell_nothing() {
+        assert_eq!(auc(&[1.0, 2.0], &[3.0, 4.0]), 1.0);
+        assert_eq!(auc(&[3.0, 4.0], &[1.0, 2.0]), 0.0);
+        assert_eq!(auc(&[1.0, 1.0], &[1.0]), 0.5);
+        assert_eq!(auc(&[1.0, 3.0], &[2.0, 2.0]), 0.5);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::posterior::Posterior;
 /// Who sent the first copy that any spy saw.
 pub(super) fn first_spy(knowledge: &Knowledge, seen: &Seen) -> Posterior {
     let nodes = knowledge.graph.len();
-    match seen.flood.first() {
+    match seen.handed.as_ref().or(seen.flood.first()) {
         Some(first) => Posterior::one(nodes, first.from),
         None => even(knowledge),
     }

@@ -1,6 +1,7 @@
 //! Estimators that have learned all they can before the first message.
 
 use super::Estimator;
+use super::Evidence;
 use super::Knowledge;
 use super::Seen;
 use super::explain::Explain;
@@ -61,7 +62,20 @@ impl Trained {
     ) -> Posterior {
         match estimator {
             Estimator::FirstSpy => first_spy(knowledge, seen),
-            _ => self.start(knowledge, seen, estimator),
+            _ => knowledge.author(&self.evidence(knowledge, seen, estimator)),
+        }
+    }
+
+    /// What one envelope tells. Who was handed it by a stem has no use for the flood.
+    pub(crate) fn evidence(
+        &self,
+        knowledge: &Knowledge,
+        seen: &Seen,
+        estimator: Estimator,
+    ) -> Evidence {
+        match seen.handed {
+            Some(handed) => Evidence::Handed(handed),
+            None => Evidence::Flooded(self.start(knowledge, seen, estimator)),
         }
     }
 
@@ -105,7 +119,7 @@ impl Trained {
         let all = DEPTHS.into_iter().flat_map(|depth| TRUSTS.map(|trust| Weights { depth, trust }));
         let likelihood = |weights: &Weights| {
             let log = |(start, sights): &(usize, Vec<Sight>)| {
-                let seen = Seen { flood: sights.clone() };
+                let seen = Seen { handed: None, flood: sights.clone() };
                 self.weighed(knowledge, &seen, estimator, *weights).of(*start).max(1e-9).ln()
             };
             floods.iter().map(log).sum::<f64>()
