@@ -1,5 +1,8 @@
 //! Engines in tasks of their own: one step after the other, on threads that may wait.
 
+#[cfg(feature = "ledger")]
+mod tell;
+
 use std::future::Future;
 use std::time::Duration;
 
@@ -56,25 +59,6 @@ impl<E: 'static> WeakAddress<E> {
         question: impl FnOnce(&mut E) -> T + Send + 'static,
     ) -> Result<T, Closed> {
         self.upgrade().ok_or(Closed)?.ask(question).await
-    }
-
-    /// Lets the actor do something between two steps. Waits only while too much is asked of it.
-    pub(crate) async fn tell(
-        &self,
-        command: impl FnOnce(&mut E) + Send + 'static,
-    ) -> Result<(), Closed> {
-        let address = self.upgrade().ok_or(Closed)?;
-        address.0.send(Box::new(command)).await.map_err(|_| Closed)
-    }
-
-    /// As [`WeakAddress::tell`], for a thread that may wait.
-    #[cfg(feature = "ledger")]
-    pub(crate) fn tell_blocking(
-        &self,
-        command: impl FnOnce(&mut E) + Send + 'static,
-    ) -> Result<(), Closed> {
-        let address = self.upgrade().ok_or(Closed)?;
-        address.0.blocking_send(Box::new(command)).map_err(|_| Closed)
     }
 
     fn upgrade(&self) -> Option<Address<E>> {

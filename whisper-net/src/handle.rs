@@ -1,5 +1,8 @@
 //! The application's hold on a running node.
 
+#[cfg(feature = "ledger")]
+mod driver;
+
 use std::fmt;
 use std::sync::Arc;
 use std::sync::Once;
@@ -23,7 +26,6 @@ use whisper_core::topic::Bloom;
 use crate::actor;
 use crate::actor::Address;
 use crate::actor::Closed;
-use crate::actor::WeakAddress;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::config::StartError;
@@ -417,12 +419,6 @@ impl Handle {
             Some(review) => self.ask(move |driver| driver.review(review)).await,
             None => Ok(()),
         }
-    }
-
-    /// The loop, without keeping it alive.
-    #[cfg(feature = "ledger")]
-    pub(crate) fn driver(&self) -> WeakAddress<Driver> {
-        self.0.driver.downgrade()
     }
 
     pub(crate) fn backlog(&self) -> usize {

@@ -1,5 +1,8 @@
 //! Streams of what happens. The writer never waits: what a slow reader misses is counted.
 
+#[cfg(feature = "ledger")]
+mod last;
+
 use std::collections::VecDeque;
 use std::fmt;
 use std::future::poll_fn;
@@ -165,11 +168,6 @@ impl<T: Clone> Audience<T> {
     pub(crate) fn tell(&mut self, item: &T, bytes: usize) {
         self.0.retain(|feed| !feed.is_closed());
         self.0.iter().for_each(|feed| feed.push_bytes(item.clone(), bytes));
-    }
-
-    /// Gives the last item to all, however slow they are, and lets them go.
-    pub(crate) fn tell_last(&mut self, item: &T) {
-        self.0.drain(..).for_each(|feed| feed.push_always(item.clone(), 0));
     }
 }
 

@@ -13,7 +13,7 @@ mod links;
 mod peer;
 mod serve;
 mod txs;
-mod unwritten;
+mod unstored;
 pub(super) mod wire;
 
 use alloc::collections::BTreeMap;
@@ -29,7 +29,7 @@ pub use contract::Violation;
 pub use light::LightNode;
 
 use links::Links;
-use unwritten::Unwritten;
+use unstored::Unstored;
 use wire::Item;
 use wire::Message;
 use wire::Status;
@@ -69,7 +69,7 @@ pub struct LedgerNode<A = Nothing> {
     links: Links,
     /// Blocks that came before those they build on.
     arrived: BTreeMap<BlockId, (PeerId, Block<Unchecked>)>,
-    unwritten: Unwritten,
+    unstored: Unstored,
     /// When expired transactions were dropped last.
     swept: Timestamp,
 }
@@ -83,7 +83,7 @@ impl<A: Archive> LedgerNode<A> {
             archive,
             links: Links::default(),
             arrived: BTreeMap::new(),
-            unwritten: Unwritten::default(),
+            unstored: Unstored::default(),
             swept: Timestamp::default(),
         }
     }
@@ -120,7 +120,7 @@ impl<A: Archive> LedgerNode<A> {
         block: Block<Unchecked>,
     ) -> Result<Outputs<'_>, BlockError> {
         self.advance(now);
-        let archive = self.unwritten.over(&self.archive);
+        let archive = self.unstored.over(&self.archive);
         let update = self.ledger.accept_block_with(now, block, &archive)?;
         self.adopted(update);
         Ok(self.finish())
@@ -181,7 +181,7 @@ impl<A: Archive> LedgerNode<A> {
             self.swept = now;
         }
         if self.links.is_drained() {
-            self.unwritten.clear();
+            self.unstored.clear();
         }
     }
 
@@ -278,7 +278,7 @@ impl<A: Archive> LedgerNode<A> {
         if update.store.is_empty() {
             return;
         }
-        self.unwritten.note(&update.store);
+        self.unstored.note(&update.store);
         let is_change = update.is_change();
         if is_change {
             self.mempool.follow(self.links.now(), &mut self.ledger, &update);

@@ -67,7 +67,7 @@ impl<A: Archive> LedgerNode<A> {
 
     fn add_block(&mut self, peer: PeerId, block: Block<Unchecked>) {
         let (now, own_id) = (self.links.now(), block.id());
-        let archive = self.unwritten.over(&self.archive);
+        let archive = self.unstored.over(&self.archive);
         match self.ledger.accept_block_with(now, block, &archive) {
             Ok(update) => {
                 if let Some(own) = self.links.get_mut(peer) {

@@ -10,12 +10,12 @@ use crate::ledger::hash::BlockId;
 
 /// Blocks and undos of this step.
 #[derive(Debug, Default)]
-pub(super) struct Unwritten {
+pub(super) struct Unstored {
     blocks: BTreeMap<BlockId, Arc<[u8]>>,
     undos: BTreeMap<BlockId, Arc<[u8]>>,
 }
 
-impl Unwritten {
+impl Unstored {
     pub(super) fn note(&mut self, ops: &[StoreOp]) {
         for op in ops {
             match op {
@@ -37,22 +37,22 @@ impl Unwritten {
 
     /// The host's archive as it will be when all is written.
     pub(super) const fn over<'a, A>(&'a self, archive: &'a A) -> Over<'a, A> {
-        Over { unwritten: self, archive }
+        Over { unstored: self, archive }
     }
 }
 
 pub(super) struct Over<'a, A> {
-    unwritten: &'a Unwritten,
+    unstored: &'a Unstored,
     archive: &'a A,
 }
 
 impl<A: Archive> Archive for Over<'_, A> {
     fn block(&self, id: &BlockId) -> Option<Arc<[u8]>> {
-        self.unwritten.blocks.get(id).cloned().or_else(|| self.archive.block(id))
+        self.unstored.blocks.get(id).cloned().or_else(|| self.archive.block(id))
     }
 
     fn undo(&self, id: &BlockId) -> Option<Arc<[u8]>> {
-        self.unwritten.undos.get(id).cloned().or_else(|| self.archive.undo(id))
+        self.unstored.undos.get(id).cloned().or_else(|| self.archive.undo(id))
     }
 }
 
@@ -64,7 +64,7 @@ mod tests {
     #[test]
     fn what_was_stored_in_a_step_is_there_before_it_is_written() {
         let (id, bytes): (_, Arc<[u8]>) = (BlockId::new([1; 32]), [7].into());
-        let mut unwritten = Unwritten::default();
+        let mut unstored = Unstored::default();
         let block = StoreOp::Block { id, height: 1, bytes: Arc::clone(&bytes) };
         let connect = StoreOp::Connect {
             id,
@@ -73,10 +73,10 @@ mod tests {
             records: [].into(),
             txs: [].into(),
         };
-        unwritten.note(&[block, connect]);
-        let over = unwritten.over(&Nothing);
+        unstored.note(&[block, connect]);
+        let over = unstored.over(&Nothing);
         assert_eq!((over.block(&id), over.undo(&id)), (Some(bytes), Some([8].into())));
-        unwritten.clear();
-        assert_eq!(unwritten.over(&Nothing).block(&id), None);
+        unstored.clear();
+        assert_eq!(unstored.over(&Nothing).block(&id), None);
     }
 }
