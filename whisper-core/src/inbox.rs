@@ -162,6 +162,12 @@ impl Inbox {
         Some(counts)
     }
 
+    /// How many identities are tried on what is encrypted for one, under whatever topic.
+    pub fn identities(&self) -> usize {
+        let names = self.any_topic.keys();
+        names.filter(|name| matches!(name, KeyName::Identity(_))).count()
+    }
+
     /// The filters.
     pub fn filters(&self) -> impl Iterator<Item = (FilterId, &Filter)> {
         self.filters.iter().map(|(id, entry)| (*id, &entry.filter))
@@ -188,6 +194,11 @@ impl Inbox {
             None => &mut self.any_topic,
         }
     }
+}
+
+/// Whether data may be encrypted for an identity: whoever holds one has to try an agreement.
+pub(crate) fn may_be_asymmetric(data: &[u8]) -> bool {
+    data.first() == Some(&UNCOMPRESSED)
 }
 
 /// Where a filter stands: under each of its topics, or under none.
@@ -252,7 +263,7 @@ impl Key {
         match self {
             Self::Symmetric(key) => Message::open(data, key),
             // One byte spares most envelopes the cost of an agreement.
-            Self::Identity(_) if data.first() != Some(&UNCOMPRESSED) => Err(DecryptError),
+            Self::Identity(_) if !may_be_asymmetric(data) => Err(DecryptError),
             Self::Identity(identity) => Message::open_as(data, identity),
         }
     }

@@ -36,9 +36,10 @@ pub(crate) fn start(
         let mut worker = Actor::new(reader, commands);
         loop {
             let is_stuck = worker.engine().is_stuck();
+            let identities = worker.engine().identities();
             let input = async {
                 tokio::select! {
-                    batch = queue.next(BATCH), if !is_stuck => batch,
+                    batch = queue.next(BATCH, identities), if !is_stuck => batch,
                     () = read_on.notified() => Some(Batch::default()),
                 }
             };
@@ -73,5 +74,5 @@ impl Engine for Reader {
     }
 }
 
-/// Envelopes between two looks at the commands: some 60 ms at worst, if each costs an agreement.
+/// Agreements, or other envelopes, between two looks at the commands: some 60 ms at worst.
 const BATCH: usize = 1_024;

@@ -4,6 +4,7 @@
 
 mod common;
 
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,9 +16,14 @@ use common::is_quiet;
 use common::pair;
 use common::start;
 use common::within;
+use tokio::time::Instant;
 use whisper_core::identity::Identity;
 use whisper_core::identity::PublicKey;
 use whisper_core::inbox::Filter;
+use whisper_core::packet;
+use whisper_core::packet::Status;
+use whisper_core::packet::code;
+use whisper_core::pow::Rating;
 use whisper_core::session::Ended;
 use whisper_core::session::SessionError;
 use whisper_core::session::SessionTtl;
@@ -31,6 +37,9 @@ use whisper_net::Post;
 use whisper_net::SessionEvent;
 use whisper_net::Stream;
 use whisper_net::memory::MemoryNetwork;
+use whisper_net::transport::Protocol;
+use whisper_net::transport::Transport;
+use whisper_net::transport::TransportEvent;
 
 /// One who talks.
 struct Person {
@@ -390,4 +399,54 @@ async fn what_waits_for_a_peer_for_hours_is_found_by_its_reader() {
     connect(&here, &there).await;
     within(sent).await.unwrap();
     bob.hears(&alice, "at last").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn e30_messages_that_come_in_reverse_are_heard_in_order_within_a_second() {
+    let network = MemoryNetwork::new();
+    let (here, relay) = pair(&network).await;
+    let there = start(&network, "dora");
+    let mut passed = relay.envelopes().await.unwrap();
+    let (alice, mut bob) = (Person::on(&here).await, Person::on(&there).await);
+    bob.talks.add_contact(alice.key).await.unwrap();
+    alice.invites(&bob, "0").await;
+    for number in 1..20 {
+        alice.says(&bob, &number.to_string()).await;
+    }
+    let mut envelopes = Vec::new();
+    for _ in 0..21 {
+        envelopes.push(within(passed.next()).await.unwrap().unwrap());
+    }
+    envelopes[1..].reverse();
+
+    // A wire without a node.
+    let mut wire = network.transport("wire");
+    wire.dial("memory:dora").unwrap();
+    let mut events = Vec::new();
+    poll_fn(|cx| wire.poll_events(cx, &mut events)).await;
+    let Some(TransportEvent::Connected { peer, .. }) = events.first() else { panic!("{events:?}") };
+    let status = Status {
+        min_rating: Rating::ZERO,
+        bloom: None,
+        light: false,
+        acknowledges: false,
+        stems: false,
+    };
+    wire.send(*peer, Protocol::WHISPER, code::STATUS, status.encode());
+    for envelope in envelopes {
+        let packet = packet::encode_messages(&[envelope]);
+        wire.send(*peer, Protocol::WHISPER, code::MESSAGES, packet);
+    }
+    let start = Instant::now();
+    tokio::spawn(async move {
+        loop {
+            poll_fn(|cx| wire.poll_events(cx, &mut events)).await;
+            events.clear();
+        }
+    });
+    bob.is_established_with(&alice).await;
+    for number in 0..20 {
+        bob.hears(&alice, &number.to_string()).await;
+    }
+    assert!(start.elapsed() <= Duration::from_secs(1));
 }

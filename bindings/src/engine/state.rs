@@ -178,7 +178,7 @@ impl State {
             let known = known.filter(|arrival| !arrival.origin.is_own());
             known.for_each(|arrival| drop(self.backlog.push(arrival)));
         }
-        for arrival in self.backlog.take(SLICE) {
+        for arrival in self.backlog.take(SLICE, self.mailbox.identities()) {
             let asked = self.mailbox.receive(now, arrival, rng);
             outputs.extend(self.carry_out(now, asked, rng));
         }

@@ -5,6 +5,7 @@ use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 use core::cmp::Reverse;
 
+use crate::inbox;
 use crate::pool;
 use crate::pool::Origin;
 use crate::pow::Rating;
@@ -15,13 +16,13 @@ use super::contract::Arrival;
 ///
 /// Where there is no room, the origin that brought most gives way: its lowest rated envelope goes, by
 /// the number that a pool evicts by, and of equals the newest. A reader that is slower than envelopes
-/// come takes from all origins in turn. So no origin keeps out what others bring.
+/// come gives all origins the same part of its time. So no origin keeps out what others bring.
 #[derive(Debug)]
 pub struct Backlog {
     limits: Limits,
     arrivals: BTreeMap<u64, Arrival>,
     shares: BTreeMap<Origin, Share>,
-    /// The shares by their bytes.
+    /// The shares by their weight.
     heaviest: BTreeSet<(usize, Origin)>,
     bytes: usize,
     next: u64,
@@ -52,7 +53,8 @@ impl Limits {
 /// What one origin brought.
 #[derive(Debug, Default)]
 struct Share {
-    bytes: usize,
+    /// The bytes of its envelopes, and for each the bytes that its place could hold.
+    weight: usize,
     numbers: BTreeSet<u64>,
     /// Lowest first. What a trusted peer sent past the pool stays longer.
     ranks: BTreeSet<Rank>,
@@ -78,8 +80,9 @@ impl Backlog {
         let number = self.next;
         self.next = number.saturating_add(1);
         self.bytes = self.bytes.saturating_add(arrival.envelope.size());
+        let weight = self.weight(&arrival);
         self.change_share(arrival.origin, |share| {
-            share.bytes = share.bytes.saturating_add(arrival.envelope.size());
+            share.weight = share.weight.saturating_add(weight);
             share.numbers.insert(number);
             share.ranks.insert(rank(number, &arrival));
         });
@@ -94,13 +97,17 @@ impl Backlog {
         shed
     }
 
-    /// Takes at most so many: all, if there are no more, else some of each origin. In the order
-    /// they came.
-    pub fn take(&mut self, at_most: usize) -> Vec<Arrival> {
-        let numbers = match self.arrivals.len() <= at_most {
-            true => self.arrivals.keys().copied().collect(),
-            false => self.fair(at_most),
+    /// Takes what a reader has time for: all, if it has time for all, else some of each origin, as much
+    /// as costs the same. In the order they came.
+    ///
+    /// An envelope costs one step, and one that may be for an identity as many as there are
+    /// `identities`: each of them tries an agreement, which is worth some hundred other trials.
+    pub fn take(&mut self, steps: usize, identities: usize) -> Vec<Arrival> {
+        let cost = |arrival: &Arrival| match inbox::may_be_asymmetric(arrival.envelope.data()) {
+            true => identities.max(1),
+            false => 1,
         };
+        let numbers = self.fair(steps, cost);
         numbers.into_iter().filter_map(|number| self.remove(number)).collect()
     }
 
@@ -118,8 +125,9 @@ impl Backlog {
     pub fn remove(&mut self, number: u64) -> Option<Arrival> {
         let arrival = self.arrivals.remove(&number)?;
         self.bytes = self.bytes.saturating_sub(arrival.envelope.size());
+        let weight = self.weight(&arrival);
         self.change_share(arrival.origin, |share| {
-            share.bytes = share.bytes.saturating_sub(arrival.envelope.size());
+            share.weight = share.weight.saturating_sub(weight);
             share.numbers.remove(&number);
             share.ranks.remove(&rank(number, &arrival));
         });
@@ -141,30 +149,47 @@ impl Backlog {
         self.bytes
     }
 
-    /// The oldest of each origin, then the next of each, until there are enough.
-    fn fair(&self, at_most: usize) -> BTreeSet<u64> {
+    /// The oldest of each origin, then the next of those that cost least so far, until they cost
+    /// enough; one at least.
+    fn fair(&self, steps: usize, cost: impl Fn(&Arrival) -> usize) -> BTreeSet<u64> {
         let mut numbers = BTreeSet::new();
-        let mut origins: Vec<_> = self.shares.values().map(|share| share.numbers.iter()).collect();
-        while !origins.is_empty() && numbers.len() < at_most {
-            origins.retain_mut(|origin| match origin.next() {
-                Some(number) if numbers.len() < at_most => numbers.insert(*number),
-                Some(_) | None => false,
-            });
+        let mut left = steps;
+        let mut spent: BTreeSet<_> = self.shares.keys().map(|origin| (0_usize, *origin)).collect();
+        let mut queues: BTreeMap<_, _> =
+            self.shares.iter().map(|(origin, share)| (*origin, share.numbers.iter())).collect();
+        while left > 0 {
+            let Some((before, origin)) = spent.pop_first() else { break };
+            let next = queues.get_mut(&origin).and_then(Iterator::next);
+            let Some(number) = next else { continue };
+            let cost = self.arrivals.get(number).map_or(1, &cost);
+            left = left.saturating_sub(cost);
+            numbers.insert(*number);
+            spent.insert((before.saturating_add(cost), origin));
         }
         numbers
     }
 
+    /// What an envelope counts against its origin: a place is worth as many bytes as there are for it.
+    fn weight(&self, arrival: &Arrival) -> usize {
+        let bytes = self.limits.bytes.min(MOST_BYTES);
+        let place = bytes.checked_div(self.limits.envelopes).unwrap_or_default();
+        arrival.envelope.size().saturating_add(place)
+    }
+
     fn change_share(&mut self, origin: Origin, change: impl FnOnce(&mut Share)) {
         let share = self.shares.entry(origin).or_default();
-        self.heaviest.remove(&(share.bytes, origin));
+        self.heaviest.remove(&(share.weight, origin));
         change(share);
         if share.numbers.is_empty() {
             self.shares.remove(&origin);
         } else {
-            self.heaviest.insert((share.bytes, origin));
+            self.heaviest.insert((share.weight, origin));
         }
     }
 }
+
+/// No backlog holds more, whatever its limit: so weights can be added up.
+const MOST_BYTES: usize = 1 << 30;
 
 fn rank(number: u64, arrival: &Arrival) -> Rank {
     (arrival.direct, pool::worth(&arrival.envelope), Reverse(number))
@@ -200,7 +225,7 @@ mod tests {
         for nonce in 0..100 {
             assert!(backlog.push(arrival(nonce, 80, 50, nonce % 3)).is_empty());
         }
-        assert_eq!(nonces(&backlog.take(1_000)), (0..100).collect::<Vec<_>>());
+        assert_eq!(nonces(&backlog.take(1_000, 1)), (0..100).collect::<Vec<_>>());
         assert_eq!((backlog.len(), backlog.bytes()), (0, 0));
     }
 
@@ -216,7 +241,8 @@ mod tests {
             assert_eq!((backlog.len(), shed), (64, 936));
             let mut all: Vec<_> = (0..1_000).map(|nonce| arrival(nonce, 80, 50, 1)).collect();
             all.sort_by_key(|arrival| Reverse(pool::worth(&arrival.envelope)));
-            let least = backlog.take(64).iter().map(|kept| kept.envelope.rating()).min().unwrap();
+            let least =
+                backlog.take(64, 1).iter().map(|kept| kept.envelope.rating()).min().unwrap();
             assert_eq!(least, all[63].envelope.rating());
             assert!(backlog.shares.is_empty() && backlog.heaviest.is_empty());
         }
@@ -236,7 +262,7 @@ mod tests {
                 backlog.push(dust);
             }
         }
-        let kept = backlog.take(10);
+        let kept = backlog.take(10, 1);
         assert!(kept.iter().any(|kept| kept.envelope.hash() == honest.envelope.hash()));
     }
 
@@ -251,17 +277,45 @@ mod tests {
             rated.rotate_left(from);
             let mut backlog = Backlog::new(Limits { envelopes: 64, bytes: usize::MAX });
             rated.iter().for_each(|arrival| drop(backlog.push(arrival.clone())));
-            let few = backlog.take(20);
+            let few = backlog.take(20, 1);
             let honest = few.iter().filter(|one| one.origin == origin);
             assert_eq!(honest.count(), 10, "and it is read in turn");
         }
     }
 
     #[test]
+    fn d20_an_origin_whose_envelopes_cost_agreements_gets_no_more_time_than_others() {
+        let mut backlog = Backlog::new(Limits { envelopes: 1_000, bytes: usize::MAX });
+        // The first may be for any of a hundred identities: 64 hashes were paid for each.
+        for nonce in 0..200 {
+            let draft = Draft::new(NOW, Duration::from_secs(50), Topic::default(), vec![4; 369]);
+            let envelope = Arc::new(draft.unwrap().seal(nonce));
+            backlog.push(Arrival::admitted(envelope, Origin::Network(Network::Shared(1))));
+            backlog.push(arrival(nonce, 80, 50, 2));
+        }
+        let two = Origin::Network(Network::Shared(2));
+        let batch = backlog.take(400, 100);
+        let cheap = batch.iter().filter(|arrival| arrival.origin == two).count();
+        assert_eq!((cheap, batch.len() - cheap), (200, 2));
+        assert_eq!(backlog.take(50, 100).len(), 1, "one at least, whatever it costs");
+    }
+
+    #[test]
+    fn d20_a_place_is_worth_bytes_so_that_many_small_ones_give_way_to_few_large_ones() {
+        let mut backlog = Backlog::new(Limits { envelopes: 64, bytes: 64 << 10 });
+        // Eight that are large, then a flood of what is hardly anything.
+        (0..8).for_each(|nonce| drop(backlog.push(arrival(nonce, 1_000, 50, 1))));
+        (0..200).for_each(|nonce| drop(backlog.push(arrival(nonce, 0, 50, 2))));
+        let one = Origin::Network(Network::Shared(1));
+        let kept = backlog.take(64, 1);
+        assert_eq!(kept.iter().filter(|arrival| arrival.origin == one).count(), 8);
+    }
+
+    #[test]
     fn what_was_read_counts_for_no_share_any_more() {
         let mut backlog = Backlog::new(Limits { envelopes: 64, bytes: usize::MAX });
         (0..60).for_each(|nonce| drop(backlog.push(arrival(nonce, 80, 50, 1))));
-        assert_eq!(backlog.take(50).len(), 50);
+        assert_eq!(backlog.take(50, 1).len(), 50);
         let shed = (0..60).flat_map(|nonce| backlog.push(arrival(nonce, 80, 50, 2)));
         let two = Origin::Network(Network::Shared(2));
         assert!(shed.map(|(_, arrival)| arrival.origin).all(|origin| origin == two));

@@ -260,6 +260,11 @@ impl Mailbox {
         self.inbox.counts(filter)
     }
 
+    /// How many identities are tried on what is encrypted for one: what that costs.
+    pub fn identities(&self) -> usize {
+        self.inbox.identities()
+    }
+
     /// The topics that filters want: what to ask peers for, if there are no accounts.
     pub fn bloom(&self) -> Bloom {
         self.inbox.bloom()

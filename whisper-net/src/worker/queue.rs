@@ -50,11 +50,11 @@ impl Queue {
         self.bell.notify_one();
     }
 
-    /// Waits until there is something to read; nothing once the queue is closed and empty. Safe to
+    /// Waits until there is something to read, and gives what there is time for; nothing once the queue is closed and empty. Safe to
     /// cancel.
-    pub(crate) async fn next(&self, most: usize) -> Option<Batch> {
+    pub(crate) async fn next(&self, steps: usize, identities: usize) -> Option<Batch> {
         loop {
-            if let Some(batch) = self.take(most) {
+            if let Some(batch) = self.take(steps, identities) {
                 return Some(batch);
             }
             if self.lock().closed {
@@ -80,9 +80,9 @@ impl Queue {
         self.lock().backlog.len()
     }
 
-    fn take(&self, most: usize) -> Option<Batch> {
+    fn take(&self, steps: usize, identities: usize) -> Option<Batch> {
         let mut state = self.lock();
-        let arrivals = state.backlog.take(most);
+        let arrivals = state.backlog.take(steps, identities);
         let missed = mem::take(&mut state.missed);
         (!arrivals.is_empty() || missed > 0).then_some(Batch { arrivals, missed })
     }
@@ -114,10 +114,10 @@ mod tests {
     async fn d20_what_goes_when_it_is_full_is_counted_once() {
         let queue = Queue::new(Limits { envelopes: 64, bytes: usize::MAX });
         queue.extend((0..1_000).map(arrival));
-        let batch = queue.next(usize::MAX).await.unwrap();
+        let batch = queue.next(usize::MAX, 1).await.unwrap();
         assert_eq!((batch.arrivals.len(), batch.missed), (64, 936));
         queue.extend([arrival(1)]);
-        assert_eq!(queue.next(1).await.unwrap().missed, 0);
+        assert_eq!(queue.next(1, 1).await.unwrap().missed, 0);
     }
 
     #[tokio::test]
@@ -125,7 +125,7 @@ mod tests {
         let queue = Queue::new(Limits { envelopes: 10, bytes: usize::MAX });
         queue.extend([arrival(1)]);
         queue.close();
-        assert_eq!(queue.next(10).await.unwrap().arrivals.len(), 1);
-        assert!(queue.next(10).await.is_none());
+        assert_eq!(queue.next(10, 1).await.unwrap().arrivals.len(), 1);
+        assert!(queue.next(10, 1).await.is_none());
     }
 }

@@ -108,6 +108,11 @@ impl Reader {
         (id, self.mailbox.start_review())
     }
 
+    /// How many identities are tried on what is encrypted for one.
+    pub(crate) fn identities(&self) -> usize {
+        self.mailbox.identities()
+    }
+
     /// What a filter has seen.
     pub(crate) fn counts(&self, filter: FilterId) -> Option<Counts> {
         self.mailbox.counts(filter)
