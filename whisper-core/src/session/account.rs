@@ -5,9 +5,11 @@ use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use super::contract::Role;
 use super::contract::SessionId;
 use super::contract::SessionTtl;
 use super::error::RestoreError;
+use super::live::Facts;
 use super::record::Fields;
 use super::record::Kind;
 use super::record::Record;
@@ -31,6 +33,13 @@ impl Account {
             refused_before: now.saturating_sub(BEFORE_START),
         };
         Self { settings, contacts: BTreeSet::new(), seen: Seen::default() }
+    }
+
+    /// Whether a session of the peer's may have been taken up by an earlier start of this program: its
+    /// invitation was made before this one. What was sent on it then is not known.
+    pub(super) fn may_have_used(&self, facts: &Facts) -> bool {
+        let start = self.settings.refused_before.saturating_add(BEFORE_START);
+        facts.role == Role::Responder && facts.created_at.as_secs() < start.as_secs()
     }
 
     /// Takes in a record of one of its kinds.

@@ -39,14 +39,17 @@ impl Book {
     /// The session that messages to a peer go on: the current one, else our own newest. One that a
     /// clock made which was ahead does not count: the peer has refused it.
     pub(super) fn sendable(&self, now: Timestamp, peer: &PublicKey) -> Option<&Session> {
+        self.current(now, peer).or_else(|| self.own(now, peer))
+    }
+
+    /// Our own newest session with a peer.
+    pub(super) fn own(&self, now: Timestamp, peer: &PublicKey) -> Option<&Session> {
         let latest = now.saturating_add(MAX_AHEAD);
-        self.current(now, peer).or_else(|| {
-            self.with(peer)
-                .filter(|session| session.facts.role == Role::Initiator)
-                .filter(|session| session.facts.created_at <= latest)
-                .filter(|session| session.over(now).is_none())
-                .max_by_key(|session| session.rank())
-        })
+        self.with(peer)
+            .filter(|session| session.facts.role == Role::Initiator)
+            .filter(|session| session.facts.created_at <= latest)
+            .filter(|session| session.over(now).is_none())
+            .max_by_key(|session| session.rank())
     }
 
     /// Accepts all that waits of a peer.

@@ -66,12 +66,13 @@ impl Sessions {
         Ok(self.step(change))
     }
 
-    /// Invites the peer of a session anew, as that one was, and says nothing: if the peer has lost it,
-    /// it answers on the new one, and so does one that was only away.
+    /// Invites the peer of a session anew, as that one was, with a first message: if the peer has lost
+    /// it, it answers on the new one, and so does one that was only away.
     pub(super) fn begin_anew(
         &self,
         now: Timestamp,
         stale: &Session,
+        first: &Content,
         change: &mut Change,
         rng: &mut impl CryptoRng,
     ) -> Result<(), SessionError> {
@@ -82,7 +83,7 @@ impl Sessions {
         let options = InviteOptions { bind, fixed_topic, ..InviteOptions::default() };
         let peer = stale.facts.peer;
         let mut session = self.begin(now, peer, options, None, change, rng)?;
-        self.say(now, &mut session, &Content::Cover, change, rng)?;
+        self.say(now, &mut session, first, change, rng)?;
         self.live.make_room(now, &peer, change);
         change.put.push(session);
         Ok(())
@@ -118,6 +119,10 @@ impl Sessions {
     /// Says something to `peer`, on the newest session that it is known to read; while there is
     /// none, on our own newest.
     ///
+    /// Where that is the peer's and older than these sessions, an earlier start of this program may
+    /// have written on it: what is numbered as something that came before is lost. Then it goes on our
+    /// own newest, which is begun if there is none.
+    ///
     /// # Errors
     /// [`SessionError`]; then nothing has changed.
     pub fn send(
@@ -128,9 +133,18 @@ impl Sessions {
         rng: &mut impl CryptoRng,
     ) -> Result<Vec<SessionOutput>, SessionError> {
         self.steps.check_free(peer)?;
-        let mut session = self.live.sendable(now, peer).ok_or(SessionError::NoSession)?.clone();
+        let mut session = self.live.sendable(now, peer).ok_or(SessionError::NoSession)?;
         let mut change = Change::new(*peer);
-        self.say(now, &mut session, &Content::App(data.into()), &mut change, rng)?;
+        let content = Content::App(data.into());
+        if self.account.may_have_used(&session.facts) {
+            let Some(own) = self.live.own(now, peer) else {
+                self.begin_anew(now, session, &content, &mut change, rng)?;
+                return Ok(self.step(change));
+            };
+            session = own;
+        }
+        let mut session = session.clone();
+        self.say(now, &mut session, &content, &mut change, rng)?;
         change.put.push(session);
         Ok(self.step(change))
     }

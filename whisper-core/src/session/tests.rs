@@ -23,6 +23,7 @@ mod clock;
 mod limits;
 mod properties;
 mod refusals;
+mod restart;
 mod signs;
 mod storage;
 mod strangers;

@@ -106,7 +106,7 @@ impl Sessions {
         if let Some(stale) = stale {
             change.report(stale.stale());
             // The application has been told that the peer does not answer, whether this goes or not.
-            _ = self.begin_anew(now, stale, &mut change, rng);
+            _ = self.begin_anew(now, stale, &Content::Cover, &mut change, rng);
         }
         change
     }
