@@ -118,7 +118,7 @@ impl From<net::DeliveryState> for DeliveryState {
             net::DeliveryState::Published => Self::Published,
             net::DeliveryState::Sent { peers } => Self::Sent { peers: peers as u64 },
             net::DeliveryState::Acknowledged { by } => Self::Acknowledged { peers: by as u64 },
-            net::DeliveryState::Refused { by } => Self::Declined { peers: by as u64 },
+            net::DeliveryState::Refused { by, .. } => Self::Declined { peers: by as u64 },
             net::DeliveryState::Spread => Self::Spread,
             net::DeliveryState::Expired => Self::Expired,
             net::DeliveryState::Cancelled => Self::Cancelled,

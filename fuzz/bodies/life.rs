@@ -203,7 +203,7 @@ impl Life {
     fn refuse(&mut self, from: PeerId, which: &[u8]) {
         let own: Vec<_> = self.own.iter().collect();
         let refused = which.iter().filter_map(|at| own.get(usize::from(*at) % own.len().max(1)));
-        let refused: Vec<_> = refused.map(|hash| (**hash, "no")).collect();
+        let refused: Vec<_> = refused.map(|hash| (**hash, packet::Refusal::Other)).collect();
         let packet = packet::encode_response(&keccak256(&self.last_sent), &refused);
         self.receive(from, code::MESSAGES_RESPONSE, &packet);
     }

@@ -70,8 +70,7 @@ fn acknowledgement(payload: &[u8]) {
 fn response(payload: &[u8]) {
     let Ok(Some(response)) = packet::decode_response(payload, 8) else { return };
     assert!(response.refused.len() <= 8);
-    let refused: Vec<_> = response.refused.iter().map(|hash| (*hash, "for a reason")).collect();
-    let again = packet::encode_response(&response.batch, &refused);
+    let again = packet::encode_response(&response.batch, &response.refused);
     assert_eq!(packet::decode_response(&again, 8), Ok(Some(response)));
 }
 

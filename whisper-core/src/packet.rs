@@ -266,15 +266,16 @@ pub fn decode_acknowledgement(payload: &[u8]) -> Result<[u8; 32], DecodeError> {
     Reader::new(payload).array()
 }
 
-/// The packet that says which envelopes of a batch were refused, each with a reason in words.
-pub fn encode_response(batch: &[u8; 32], refused: &[(EnvelopeHash, &str)]) -> Vec<u8> {
+/// The packet that says which envelopes of a batch were refused, and why.
+pub fn encode_response(batch: &[u8; 32], refused: &[(EnvelopeHash, Refusal)]) -> Vec<u8> {
     let mut writer = Writer::new();
     writer.list(|packet| {
         packet.uint(RESPONSE_VERSION).list(|body| {
             body.bytes(batch).list(|errors| {
-                for (hash, reason) in refused {
+                for (hash, why) in refused {
                     errors.list(|error| {
-                        error.bytes(hash.as_bytes()).uint(REFUSED).bytes(reason.as_bytes());
+                        let words = why.words().as_bytes();
+                        error.bytes(hash.as_bytes()).uint(REFUSED).bytes(words);
                     });
                 }
             });
@@ -288,8 +289,68 @@ pub fn encode_response(batch: &[u8; 32], refused: &[(EnvelopeHash, &str)]) -> Ve
 pub struct Response {
     /// The hash of the batch.
     pub batch: [u8; 32],
-    /// The envelopes that were refused.
-    pub refused: Vec<EnvelopeHash>,
+    /// The envelopes that were refused, and why.
+    pub refused: Vec<(EnvelopeHash, Refusal)>,
+}
+
+/// Why a peer refused an envelope, as far as its words tell: those of Status' nodes, without numbers,
+/// which would tell the settings of nodes apart.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, thiserror::Error)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// By the peer's clock it comes from the future.
+    #[error("by the clock of the peer it comes from the future: one of the two clocks is wrong")]
+    Future,
+    /// By the peer's clock its time is over.
+    #[error(
+        "by the clock of the peer its time is over: it came late, or one of the clocks is wrong"
+    )]
+    Old,
+    /// It is larger than what the peer takes.
+    #[error("the peer takes nothing so large: post it in parts")]
+    TooLarge,
+    /// It is rated lower than the peer demands.
+    #[error("the peer demands a higher rating: post it again, which asks what peers demand now")]
+    RatedTooLow,
+    /// The peer wants no such topic.
+    #[error("the peer takes no envelopes of this topic")]
+    Unwanted,
+    /// The peer's pool is full of better rated ones.
+    #[error("the pool of the peer is full of better rated envelopes: post it with a higher target")]
+    NoRoom,
+    /// For a reason of the peer's own.
+    #[error("the peer calls it invalid")]
+    Other,
+}
+
+impl Refusal {
+    const ALL: [Self; 7] = [
+        Self::Future,
+        Self::Old,
+        Self::TooLarge,
+        Self::RatedTooLow,
+        Self::Unwanted,
+        Self::NoRoom,
+        Self::Other,
+    ];
+
+    const fn words(self) -> &'static str {
+        match self {
+            Self::Future => "envelope from future",
+            Self::Old => "very old envelope",
+            Self::TooLarge => "huge messages are not allowed",
+            Self::RatedTooLow => "envelope with low PoW received",
+            Self::Unwanted => "envelope does not match bloom filter",
+            Self::NoRoom => "pool is full",
+            Self::Other => "invalid envelope",
+        }
+    }
+
+    /// What these words mean. Those of other programs may be followed by more.
+    fn of(words: &[u8]) -> Self {
+        let known = Self::ALL.into_iter().find(|known| words.starts_with(known.words().as_bytes()));
+        known.unwrap_or(Self::Other)
+    }
 }
 
 /// Reads which envelopes of a batch were refused; nothing, where the version is unknown. What is
@@ -310,7 +371,7 @@ pub fn decode_response(payload: &[u8], most: usize) -> Result<Option<Response>, 
         let mut error = errors.list()?;
         let hash = EnvelopeHash::new(error.array()?);
         if error.uint()? != 0 {
-            refused.push(hash);
+            refused.push((hash, Refusal::of(error.bytes().unwrap_or_default())));
         }
     }
     Ok(Some(Response { batch, refused }))
@@ -399,12 +460,22 @@ mod tests {
     #[test]
     fn a_response_is_read_as_it_was_written() {
         let refused = EnvelopeHash::new([7; 32]);
-        let bytes = encode_response(&[1; 32], &[(refused, "very old envelope")]);
-        let response = Response { batch: [1; 32], refused: Vec::from([refused]) };
-        assert_eq!(decode_response(&bytes, 9), Ok(Some(response)));
+        for why in Refusal::ALL {
+            let bytes = encode_response(&[1; 32], &[(refused, why)]);
+            let response = Response { batch: [1; 32], refused: Vec::from([(refused, why)]) };
+            assert_eq!(decode_response(&bytes, 9), Ok(Some(response)));
+        }
+        let bytes = encode_response(&[1; 32], &[(refused, Refusal::Old)]);
         for length in 0..bytes.len() {
             assert!(decode_response(&bytes[..length], 9).is_err(), "{length}");
         }
+    }
+
+    #[test]
+    fn words_of_other_programs_are_a_reason_too() {
+        assert_eq!(Refusal::of(b"very old envelope: 17 s"), Refusal::Old);
+        assert_eq!(Refusal::of(b"no"), Refusal::Other);
+        assert_eq!(Refusal::of(b""), Refusal::Other);
     }
 
     #[test]

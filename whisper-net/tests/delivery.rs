@@ -19,6 +19,7 @@ use common::start;
 use common::within;
 use whisper_core::envelope::EnvelopeError;
 use whisper_core::message::MessageError;
+use whisper_core::packet::Refusal;
 use whisper_core::pow::Rating;
 use whisper_core::topic::Bloom;
 use whisper_core::topic::Topic;
@@ -111,7 +112,8 @@ async fn a_peer_whose_clock_is_late_refuses() {
     let bob = whisper_net::start(late).unwrap();
     connect(&alice, &bob).await;
     let delivery = alice.post(post());
-    until(&delivery, |state| *state == DeliveryState::Refused { by: 1 }).await;
+    until(&delivery, |state| *state == DeliveryState::Refused { by: 1, why: Refusal::Future })
+        .await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -113,7 +113,7 @@ impl Output {
                 node::Event::Ready(peer) => Self::Ready { peer },
                 node::Event::Sent { hash, to } => Self::Sent { hash, peer: to },
                 node::Event::Acknowledged { hash, by } => Self::Acknowledged { hash, peer: by },
-                node::Event::Refused { hash, by } => Self::Refused { hash, peer: by },
+                node::Event::Refused { hash, by, .. } => Self::Refused { hash, peer: by },
                 node::Event::Gone { hash, why } => {
                     Self::Gone { hash, expired: why == node::Departure::Expired }
                 }

@@ -12,6 +12,7 @@ use super::contract::Violation;
 use crate::envelope::EnvelopeHash;
 use crate::hash::keccak256;
 use crate::packet;
+use crate::packet::Refusal;
 use crate::packet::Status;
 use crate::packet::StatusError;
 use crate::packet::code;
@@ -51,12 +52,8 @@ impl Connections {
         let ours = self.acknowledges;
         let connection = self.get_mut(peer).filter(|peer| ours && peer.acknowledges());
         let Some(connection) = connection else { return };
-        let event = |hash| match code {
-            code::BATCH_ACKNOWLEDGED => Event::Acknowledged { hash, by: peer },
-            _ => Event::Refused { hash, by: peer },
-        };
-        match answered(connection, code, payload) {
-            Some(own) => own.into_iter().for_each(|hash| self.emit(event(hash))),
+        match answered(connection, peer, code, payload) {
+            Some(events) => events.into_iter().for_each(|event| self.emit(event)),
             None => self.penalise(peer, SMALL),
         }
     }
@@ -76,8 +73,8 @@ impl Connections {
         }
         let batch = keccak256(payload);
         if !refused.is_empty() {
-            let refused: Vec<(EnvelopeHash, &str)> =
-                refused.iter().map(|(hash, rejection)| (*hash, reason(*rejection))).collect();
+            let refused: Vec<(EnvelopeHash, Refusal)> =
+                refused.iter().map(|(hash, rejection)| (*hash, refusal(*rejection))).collect();
             let response = packet::encode_response(&batch, &refused);
             self.transmit(now, peer, code::MESSAGES_RESPONSE, response);
         }
@@ -94,29 +91,35 @@ fn announce(connection: &mut Connection, code: u8, payload: &[u8]) -> Result<(),
     Ok(())
 }
 
-/// The own envelopes that an answer is about; nothing, if it answers nothing.
-fn answered(connection: &mut Connection, code: u8, payload: &[u8]) -> Option<Vec<EnvelopeHash>> {
+/// What an answer says of our own envelopes; nothing, if it answers nothing.
+fn answered(
+    connection: &mut Connection,
+    by: PeerId,
+    code: u8,
+    payload: &[u8],
+) -> Option<Vec<Event>> {
     if code == code::BATCH_ACKNOWLEDGED {
-        return connection.acknowledged(&packet::decode_acknowledgement(payload).ok()?);
+        let own = connection.acknowledged(&packet::decode_acknowledgement(payload).ok()?)?;
+        return Some(own.into_iter().map(|hash| Event::Acknowledged { hash, by }).collect());
     }
-    match packet::decode_response(payload, ENVELOPES_PER_STEP).ok()? {
+    let refused = match packet::decode_response(payload, ENVELOPES_PER_STEP).ok()? {
         Some(response) => connection.refused(&response.batch, response.refused),
         // It answers a packet all the same, and only one.
         None => connection.refused(&[0; 32], Vec::new()),
-    }
+    };
+    Some(refused?.into_iter().map(|(hash, why)| Event::Refused { hash, by, why }).collect())
 }
 
-/// The words that Status' nodes use, without numbers: they would tell our settings apart.
-const fn reason(rejection: Rejection) -> &'static str {
+const fn refusal(rejection: Rejection) -> Refusal {
     match rejection {
-        Rejection::Future => "envelope from future",
-        Rejection::VeryOld | Rejection::Expired => "very old envelope",
-        Rejection::TooLarge { .. } => "huge messages are not allowed",
-        Rejection::RatedTooLow { .. } => "envelope with low PoW received",
-        Rejection::BloomMismatch => "envelope does not match bloom filter",
-        Rejection::PoolFull => "pool is full",
+        Rejection::Future => Refusal::Future,
+        Rejection::VeryOld | Rejection::Expired => Refusal::Old,
+        Rejection::TooLarge { .. } => Refusal::TooLarge,
+        Rejection::RatedTooLow { .. } => Refusal::RatedTooLow,
+        Rejection::BloomMismatch => Refusal::Unwanted,
+        Rejection::PoolFull => Refusal::NoRoom,
         Rejection::ZeroTtl | Rejection::TtlTooLong | Rejection::Duplicate | Rejection::Waiting => {
-            "invalid envelope"
+            Refusal::Other
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What a node knows of one peer.
 
+use alloc::collections::BTreeMap;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -12,6 +13,7 @@ use super::window::Window;
 use crate::envelope::Envelope;
 use crate::envelope::EnvelopeHash;
 use crate::hash::keccak256;
+use crate::packet::Refusal;
 use crate::packet::Status;
 use crate::packet::code;
 use crate::peer::Network;
@@ -192,15 +194,16 @@ impl Connection {
     pub(super) fn refused(
         &mut self,
         batch: &[u8; 32],
-        mut refused: Vec<EnvelopeHash>,
-    ) -> Option<Vec<EnvelopeHash>> {
+        refused: Vec<(EnvelopeHash, Refusal)>,
+    ) -> Option<Vec<(EnvelopeHash, Refusal)>> {
         self.owed.responses = self.owed.responses.checked_sub(1)?;
-        refused.sort_unstable();
         let Some(batch) = self.batches.iter_mut().find(|own| own.hash == *batch) else {
             return Some(Vec::new());
         };
-        let (out, kept) = batch.own.iter().partition(|hash| refused.binary_search(hash).is_ok());
-        batch.own = kept;
+        let refused: BTreeMap<EnvelopeHash, Refusal> = refused.into_iter().collect();
+        let why = |hash: &EnvelopeHash| refused.get(hash).map(|why| (*hash, *why));
+        let out = batch.own.iter().filter_map(why).collect();
+        batch.own.retain(|hash| !refused.contains_key(hash));
         Some(out)
     }
 

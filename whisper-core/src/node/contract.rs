@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use super::skew::Skew;
 use crate::envelope::Envelope;
 use crate::envelope::EnvelopeHash;
+use crate::packet::Refusal;
 use crate::packet::StatusError;
 use crate::peer::Network;
 use crate::peer::PeerId;
@@ -124,6 +125,8 @@ pub enum Event {
         hash: EnvelopeHash,
         /// The peer.
         by: PeerId,
+        /// Why, as the peer says.
+        why: Refusal,
     },
     /// An envelope of ours has come back from the network: it has spread. Told once or more, and only
     /// where [stems](super::Stem) hide who wrote it.

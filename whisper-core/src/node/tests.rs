@@ -10,6 +10,7 @@ mod strangers;
 
 use super::*;
 use crate::hash::keccak256;
+use crate::packet::Refusal;
 use crate::topic::Topic;
 
 const NOW: Timestamp = Timestamp::from_secs(1_600_000_000);
@@ -224,9 +225,9 @@ fn what_a_peer_refuses_is_not_acknowledged() {
     let hash = envelope.hash();
     let outputs: Vec<_> = node.publish(NOW, envelope).unwrap().collect();
     let batch = keccak256(&sent_to(&outputs, BOB, code::MESSAGES)[0]);
-    let response = packet::encode_response(&batch, &[(hash, "very old envelope")]);
+    let response = packet::encode_response(&batch, &[(hash, Refusal::Old)]);
     let outputs = receive(&mut node, NOW, BOB, code::MESSAGES_RESPONSE, &response);
-    assert_eq!(outputs, [Output::Event(Event::Refused { hash, by: BOB })]);
+    assert_eq!(outputs, [Output::Event(Event::Refused { hash, by: BOB, why: Refusal::Old })]);
     let acknowledgement = packet::encode_acknowledgement(&batch);
     assert_eq!(receive(&mut node, NOW, BOB, code::BATCH_ACKNOWLEDGED, &acknowledgement), []);
 }

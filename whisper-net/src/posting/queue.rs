@@ -9,6 +9,7 @@ use whisper_core::envelope::Envelope;
 use whisper_core::envelope::EnvelopeHash;
 use whisper_core::node::Event;
 use whisper_core::node::Rejection;
+use whisper_core::packet::Refusal;
 use whisper_core::time::Timestamp;
 
 use super::PostId;
@@ -44,6 +45,8 @@ struct Tracked {
     has_spread: bool,
     acknowledged: usize,
     refused: usize,
+    /// Why the last peer that did refused it.
+    refusal: Refusal,
     state: StateSender,
 }
 
@@ -159,15 +162,7 @@ impl PostQueue {
         match outcome {
             Ok(()) => {
                 state.send_replace(DeliveryState::Published);
-                let tracked = Tracked {
-                    sent: 0,
-                    first_sent: None,
-                    has_spread: false,
-                    acknowledged: 0,
-                    refused: 0,
-                    state,
-                };
-                self.published.insert(hash, tracked);
+                self.published.insert(hash, Tracked::new(state));
             }
             Err(why) => {
                 state.send_replace(DeliveryState::Failed(PostError::Rejected(why)));
@@ -186,7 +181,10 @@ impl PostQueue {
             Event::Acknowledged { hash, .. } => {
                 self.update(hash, |tracked| count(&mut tracked.acknowledged));
             }
-            Event::Refused { hash, .. } => self.update(hash, |tracked| count(&mut tracked.refused)),
+            Event::Refused { hash, why, .. } => self.update(hash, |tracked| {
+                count(&mut tracked.refused);
+                tracked.refusal = *why;
+            }),
             Event::Spread { hash, .. } => self.update(hash, |tracked| tracked.has_spread = true),
             Event::Gone { hash, .. } => {
                 if let Some(tracked) = self.published.remove(hash).filter(|gone| gone.sent == 0) {
@@ -252,13 +250,25 @@ impl Drop for PostQueue {
 }
 
 impl Tracked {
+    const fn new(state: StateSender) -> Self {
+        Self {
+            sent: 0,
+            first_sent: None,
+            has_spread: false,
+            acknowledged: 0,
+            refused: 0,
+            refusal: Refusal::Other,
+            state,
+        }
+    }
+
     fn state(&self) -> DeliveryState {
         if self.has_spread {
             DeliveryState::Spread
         } else if self.acknowledged > 0 {
             DeliveryState::Acknowledged { by: self.acknowledged }
         } else if self.refused > 0 {
-            DeliveryState::Refused { by: self.refused }
+            DeliveryState::Refused { by: self.refused, why: self.refusal }
         } else {
             DeliveryState::Sent { peers: self.sent }
         }

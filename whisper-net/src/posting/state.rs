@@ -6,6 +6,7 @@ use tokio::sync::watch;
 use whisper_core::envelope::EnvelopeError;
 use whisper_core::message::MessageError;
 use whisper_core::node::Rejection;
+use whisper_core::packet::Refusal;
 use whisper_core::peer::PeerId;
 use whisper_core::pow::Rating;
 
@@ -54,6 +55,8 @@ pub enum DeliveryState {
     Refused {
         /// How many.
         by: usize,
+        /// Why, as the last of them says.
+        why: Refusal,
     },
     /// It has come back from the network: others have it, and a crash of this node loses nothing.
     /// Final.
