@@ -37,16 +37,26 @@ impl SkewMonitor {
     }
 }
 
-/// The median of what peers say, if most of them say something.
+/// What more than half of the peers say at the least, if most of them say something.
 fn offset(peers: impl Iterator<Item = PeerInfo>) -> Option<i64> {
     let skews: Vec<Option<Skew>> = peers.filter(|peer| peer.ready).map(|peer| peer.skew).collect();
     let telling = skews.iter().flatten().filter(|skew| skew.seconds > 0 || skew.envelopes >= FEW);
-    let mut seconds: Vec<i64> = telling.map(|skew| skew.seconds).collect();
+    let seconds: Vec<i64> = telling.map(|skew| skew.seconds).collect();
     if seconds.len().saturating_mul(2) <= skews.len() {
         return None;
     }
+    Some(agreed(seconds))
+}
+
+/// What more than half say at the least; 0 where they do not agree on a direction.
+fn agreed(mut seconds: Vec<i64>) -> i64 {
     seconds.sort_unstable();
-    seconds.get(seconds.len() / 2).copied()
+    // Of the two in the middle of an even number the lesser one: half of the peers never suffice.
+    let middle = [seconds.len().saturating_sub(1) / 2, seconds.len() / 2];
+    let middle = middle.map(|at| seconds.get(at).copied().unwrap_or_default());
+    let agree = middle.iter().all(|own| *own > 0) || middle.iter().all(|own| *own < 0);
+    let least = middle.into_iter().min_by_key(|own| own.unsigned_abs());
+    least.filter(|_| agree).unwrap_or_default()
 }
 
 /// Whether so much time is over, also if the clock was set back meanwhile.
@@ -61,3 +71,19 @@ const TOLERATED: Duration = Duration::from_secs(10);
 /// A few old envelopes say nothing about the clock: nobody may have made younger ones. They are dated
 /// up to 59 seconds back: all of so many seem more than ten seconds old in 0.3 % of minutes.
 const FEW: u32 = 32;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn half_of_the_peers_do_not_make_a_clock_suspect() {
+        assert_eq!(agreed(vec![55, -2]), 0);
+        assert_eq!(agreed(vec![-70, 1]), 0);
+        assert_eq!(agreed(vec![58, 54]), 54);
+        assert_eq!(agreed(vec![-50, -60]), -50);
+        assert_eq!(agreed(vec![60, 3, 50]), 50);
+        assert_eq!(agreed(vec![60, 61, 2, 3]), 3);
+        assert_eq!(agreed(vec![60]), 60);
+    }
+}
