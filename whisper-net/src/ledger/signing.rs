@@ -21,7 +21,7 @@ use crate::actor::Closed;
 /// A transaction in the making: await it. The work begins when it is polled first, and dropping it
 /// ends the work.
 ///
-/// A claim on a public network takes some twenty million hashes; [`Signing::hashes`] tells meanwhile
+/// A claim on the main network takes some twenty million hashes; [`Signing::hashes`] tells meanwhile
 /// how far it is.
 #[must_use = "a transaction is not signed until this is awaited"]
 pub struct Signing {
@@ -149,7 +149,7 @@ mod tests {
             name: "alice".parse().expect("a name"),
         };
         let (key, expiry) = (author.public_key(), Timestamp::from_secs(1_000));
-        let draft = TxDraft::new(&Params::test(), &key, expiry, &Payload::Register(claim));
+        let draft = TxDraft::new(&Params::main(), &key, expiry, &Payload::Register(claim));
         let draft = draft.expect("a draft");
         let mut signing = Signing::new(draft, Arc::new(author), NonZeroUsize::MIN);
         assert_eq!(signing.hashes(), 0);

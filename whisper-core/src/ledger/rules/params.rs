@@ -100,14 +100,16 @@ impl Params {
     pub fn main() -> Self {
         let start =
             Start { tag: b"whisper main", time: START, bits: 0x1e00_ffff, nonce: MAIN_NONCE };
-        Self::public(&start)
+        // About 0.25 s of one core for a short post, 7 s for a claim.
+        Self::public(&start, Floors { post: 4_096, register: 131_072, anchor: 4_096 })
     }
 
-    /// The test network: as the main one, but the first blocks take 2^16 hashes.
+    /// The test network: as the main one, but the first blocks take 2^16 hashes, and transactions a
+    /// hundredth of the work: a claim is signed in a tenth of a second.
     pub fn test() -> Self {
         let start =
             Start { tag: b"whisper test", time: START, bits: 0x1f00_ffff, nonce: TEST_NONCE };
-        Self::public(&start)
+        Self::public(&start, Floors { post: 32, register: 1_024, anchor: 32 })
     }
 
     /// A network for tests on one machine: every other hash is a block, for ever.
@@ -150,11 +152,8 @@ impl Params {
         }
     }
 
-    fn public(start: &Start) -> Self {
-        let retarget = Retarget::Asert { spacing: 120, half_life: 7_200 };
-        // About 0.25 s of one core for a short post, 7 s for a claim.
-        let floors = Floors { post: 4_096, register: 131_072, anchor: 4_096 };
-        Self::begin(start, retarget, floors)
+    fn public(start: &Start, floors: Floors) -> Self {
+        Self::begin(start, Retarget::Asert { spacing: 120, half_life: 7_200 }, floors)
     }
 
     fn begin(start: &Start, retarget: Retarget, floors: Floors) -> Self {
@@ -272,6 +271,16 @@ mod tests {
     #[test]
     fn networks_differ_in_their_tag() {
         assert_ne!(Params::main().chain_tag, Params::test().chain_tag);
+    }
+
+    #[test]
+    fn a_claim_on_the_test_network_takes_a_moment_and_on_the_main_one_seconds() {
+        // The length of a claim of a name of eight letters.
+        let [test, main] =
+            [Params::test(), Params::main()].map(|params| params.floor(Kind::Register, 155));
+        assert!(test < 200_000, "{test}");
+        assert!(main > 20_000_000, "{main}");
+        assert!(Params::test().floor(Kind::Post, 155) < 10_000);
     }
 
     /// Takes a minute in an unoptimised build: run it when a first block changes.
