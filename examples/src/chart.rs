@@ -1,25 +1,38 @@
 //! Line charts as SVG: panels one below the other that share the horizontal axis.
+//!
+//! Each name has a colour, a dash and a mark of its own, so that lines which lie on each other are
+//! told apart, also without colours. The picture follows the reader's light or dark screen.
+
+mod axis;
+mod style;
 
 use std::fmt::Write;
+
+pub use axis::Axis;
+use style::Style;
 
 /// A picture.
 #[derive(Clone, Debug)]
 pub struct Chart {
     /// What it shows.
     pub title: String,
+    /// What the measures and letters mean: a line each, below the title.
+    pub notes: Vec<String>,
     /// What the horizontal axis counts.
     pub across: String,
     /// From top to bottom.
     pub panels: Vec<Panel>,
 }
 
-/// Lines over one vertical axis, which begins at 0.
+/// Lines over one vertical axis.
 #[derive(Clone, Debug)]
 pub struct Panel {
     /// What the vertical axis counts.
     pub label: String,
-    /// Where the vertical axis ends.
-    pub top: f64,
+    /// The vertical axis.
+    pub axis: Axis,
+    /// A value that the lines are held against, and what it is.
+    pub target: Option<(f64, String)>,
     /// The lines.
     pub lines: Vec<Line>,
 }
@@ -27,7 +40,7 @@ pub struct Panel {
 /// A line.
 #[derive(Clone, Debug)]
 pub struct Line {
-    /// What it is called; lines of one name have one colour and are named once.
+    /// What it is called; lines of one name look alike and are named once.
     pub name: String,
     /// Points, from left to right.
     pub points: Vec<(f64, f64)>,
@@ -42,6 +55,7 @@ impl Line {
     }
 
     /// The same line, as dots.
+    #[must_use]
     pub fn dotted(self) -> Self {
         Self { is_dotted: true, ..self }
     }
@@ -50,75 +64,85 @@ impl Line {
 impl Chart {
     /// The picture as a file's text.
     pub fn to_svg(&self) -> String {
-        let head = self.head();
+        let (legend, rows) = self.legend(TITLE + NOTE * self.notes.len() as f64);
+        let head = TITLE + NOTE * self.notes.len() as f64 + ROW * rows + LABEL;
         let height = head + self.panels.len() as f64 * (PANEL + GAP) + FOOT;
-        let mut svg = String::new();
-        let mut put = |text: &str| svg.push_str(text);
-        put(&format!(
+        let mut svg = format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" \
-             font-family=\"sans-serif\" font-size=\"12\">\n\
-             <rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n"
-        ));
-        put(&text(LEFT, 24.0, "start", &format!("<tspan font-size=\"16\">{}</tspan>", self.title)));
-        put(&self.names());
+             font-family=\"sans-serif\" font-size=\"13\">\n{}\
+             <rect class=\"paper\" width=\"100%\" height=\"100%\"/>\n",
+            style::SHEET
+        );
+        svg += &text(LEFT, 24.0, "start title", &self.title);
+        for (line, note) in (0_u32..).zip(&self.notes) {
+            svg += &text(LEFT, TITLE + NOTE * (f64::from(line) + 0.6), "start note", note);
+        }
+        svg += &legend;
         let right = self.right();
         for (number, panel) in self.panels.iter().enumerate() {
-            put(&self.panel(panel, head + number as f64 * (PANEL + GAP), right));
+            svg += &self.panel(panel, head + number as f64 * (PANEL + GAP), right);
         }
-        for tick in ticks(right) {
-            put(&text(LEFT + tick / right * ACROSS, height - 26.0, "middle", &number_of(tick)));
+        for tick in Axis::up_to(right).ticks() {
+            let at = LEFT + tick / right * ACROSS;
+            svg += &text(at, height - FOOT - GAP + 18.0, "middle", &axis::number(tick));
         }
-        put(&text(LEFT + ACROSS / 2.0, height - 8.0, "middle", &self.across));
-        put("</svg>\n");
-        svg
+        svg += &text(LEFT + ACROSS / 2.0, height - 12.0, "middle", &self.across);
+        svg + "</svg>\n"
     }
 
-    /// The colours, explained once for all panels.
-    fn names(&self) -> String {
+    /// The lines, explained once for all panels, and how many rows that takes.
+    fn legend(&self, above: f64) -> (String, f64) {
         let mut svg = String::new();
+        let mut rows = 1.0;
+        let mut x = LEFT;
         for (number, line) in self.all_lines().into_iter().enumerate() {
-            let x = LEFT + NAME * (number % NAMES) as f64;
-            let y = 38.0 + ROW * (number / NAMES) as f64;
-            let stroke = stroke(number, line.is_dotted);
-            let end = x + 18.0;
-            let _ = writeln!(svg, "<line x1=\"{x}\" x2=\"{end}\" y1=\"{y}\" y2=\"{y}\" {stroke}/>");
-            svg.push_str(&text(x + 24.0, y + 4.0, "start", &line.name));
+            // A letter is some seven units wide.
+            let width = SAMPLE + 36.0 + 7.0 * line.name.chars().count() as f64;
+            if x > LEFT && x + width > LEFT + ACROSS {
+                (x, rows) = (LEFT, rows + 1.0);
+            }
+            let y = above + ROW * (rows - 0.5);
+            let style = Style::of(number, line.is_dotted);
+            svg += &style.line(&[(x, y), (x + SAMPLE, y)]);
+            svg += &style.mark((x + SAMPLE / 2.0, y));
+            svg += &text(x + SAMPLE + 8.0, y + 4.5, "start", &line.name);
+            x += width;
         }
-        svg
-    }
-
-    /// What stands above the first panel.
-    fn head(&self) -> f64 {
-        let rows = self.all_lines().len().div_ceil(NAMES).max(1);
-        HEAD + ROW * (rows - 1) as f64
+        (svg, rows)
     }
 
     fn panel(&self, panel: &Panel, above: f64, right: f64) -> String {
-        let mut svg = text(LEFT, above - 6.0, "start", &panel.label);
-        let y = |value: f64| above + PANEL - (value / panel.top).clamp(0.0, 1.0) * PANEL;
-        for tick in ticks(panel.top) {
-            let y = y(tick);
-            let end = LEFT + ACROSS;
+        let mut svg = text(LEFT, above - 9.0, "start label", &panel.label);
+        let end = LEFT + ACROSS;
+        let height = |value: f64| above + PANEL * (1.0 - panel.axis.place(value));
+        let mut level = |class: &str, y: f64| {
             let _ = writeln!(
                 svg,
-                "<line x1=\"{LEFT}\" x2=\"{end}\" y1=\"{y:.1}\" y2=\"{y:.1}\" stroke=\"#ddd\"/>"
+                "<line class=\"{class}\" x1=\"{LEFT}\" x2=\"{end}\" y1=\"{y:.1}\" y2=\"{y:.1}\"/>"
             );
-            svg.push_str(&text(LEFT - 6.0, y + 4.0, "end", &number_of(tick)));
+        };
+        panel.axis.ticks().for_each(|tick| level("grid", height(tick)));
+        if let Some((value, _)) = &panel.target {
+            level("target", height(*value));
+        }
+        for tick in panel.axis.ticks() {
+            svg += &text(LEFT - 8.0, height(tick) + 4.5, "end", &panel.axis.name(tick));
+        }
+        if let Some((value, what)) = &panel.target {
+            svg += &text(end, height(*value) - 5.0, "end note", what);
         }
         let all = self.all_lines();
         for line in &panel.lines {
             let number = all.iter().position(|other| other.name == line.name).unwrap_or_default();
-            let places =
-                line.points.iter().map(|(across, up)| (LEFT + across / right * ACROSS, y(*up)));
-            let points: Vec<String> = places.map(|(x, y)| format!("{x:.1},{y:.1}")).collect();
-            let stroke = stroke(number, line.is_dotted);
-            let _ =
-                writeln!(svg, "<polyline fill=\"none\" {stroke} points=\"{}\"/>", points.join(" "));
-            // Few were measured: what lies between them was not, and one alone is no line.
-            for point in points.iter().filter(|_| points.len() <= FEW && !line.is_dotted) {
-                let Some((x, y)) = point.split_once(',') else { continue };
-                let _ = writeln!(svg, "<circle cx=\"{x}\" cy=\"{y}\" r=\"2\" {stroke}/>");
-            }
+            let at = |(across, up): &(f64, f64)| (LEFT + across / right * ACROSS, height(*up));
+            let shown = |point: &&(f64, f64)| panel.axis.shows(point.1);
+            let points: Vec<_> = line.points.iter().filter(shown).map(at).collect();
+            let style = Style::of(number, line.is_dotted);
+            svg += &style.line(&points);
+            // Where lines lie on each other, their marks stand beside each other.
+            let every = points.len().div_ceil(MARKS).max(1);
+            let first = every * number / all.len().max(1);
+            points.iter().skip(first).step_by(every).for_each(|at| svg += &style.mark(*at));
         }
         svg
     }
@@ -141,77 +165,93 @@ impl Chart {
     }
 }
 
-fn text(x: f64, y: f64, anchor: &str, content: &str) -> String {
-    format!("<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\">{content}</text>\n")
+/// A text whose first class says where it is held.
+fn text(x: f64, y: f64, class: &str, content: &str) -> String {
+    let anchor = class.split(' ').next().unwrap_or_default();
+    let content = content.replace('&', "&amp;").replace('<', "&lt;");
+    format!(
+        "<text class=\"{class}\" x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\">{content}</text>\n"
+    )
 }
 
-fn stroke(number: usize, is_dotted: bool) -> String {
-    let colour = COLOURS[number % COLOURS.len()];
-    let dots = if is_dotted { " stroke-dasharray=\"2 4\"" } else { "" };
-    format!("stroke-width=\"2\" stroke=\"{colour}\"{dots}")
-}
-
-/// Round numbers from 0 to `top`, four to eight of them.
-fn ticks(top: f64) -> impl Iterator<Item = f64> {
-    let rough = top / 4.0;
-    let power = 10_f64.powf(rough.log10().floor());
-    let step = [5.0, 2.0, 1.0].map(|factor| factor * power).into_iter().find(|step| *step <= rough);
-    let step = step.unwrap_or(rough);
-    (0_u32..=8).map(move |tick| f64::from(tick) * step).take_while(move |tick| *tick <= top * 1.001)
-}
-
-fn number_of(value: f64) -> String {
-    let digits = if value == 0.0 || value >= 10.0 { 0 } else { 2 };
-    let text = format!("{value:.digits$}");
-    if text.contains('.') {
-        text.trim_end_matches('0').trim_end_matches('.').to_owned()
-    } else {
-        text
-    }
-}
-
-const WIDTH: f64 = 720.0;
-const LEFT: f64 = 70.0;
-const ACROSS: f64 = 620.0;
-/// With one row of names.
-const HEAD: f64 = 76.0;
-/// How many names stand in a row, and how wide and high one is.
-const NAMES: usize = 3;
-const NAME: f64 = 206.0;
-const ROW: f64 = 18.0;
-/// So many points are marked.
-const FEW: usize = 12;
-const PANEL: f64 = 130.0;
-const GAP: f64 = 34.0;
-const FOOT: f64 = 30.0;
-/// Told apart by those who see few colours, too.
-const COLOURS: [&str; 6] = ["#0072b2", "#d55e00", "#009e73", "#555555", "#cc79a7", "#e69f00"];
+const WIDTH: f64 = 800.0;
+const LEFT: f64 = 74.0;
+const ACROSS: f64 = 700.0;
+/// Down to below the title; a row of the legend, of the notes; what stands above a panel.
+const TITLE: f64 = 38.0;
+const ROW: f64 = 22.0;
+const NOTE: f64 = 18.0;
+const LABEL: f64 = 30.0;
+const PANEL: f64 = 140.0;
+const GAP: f64 = 42.0;
+const FOOT: f64 = 16.0;
+/// The length of a line in the legend.
+const SAMPLE: f64 = 34.0;
+/// So many marks at most stand on a line.
+const MARKS: usize = 15;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_chart_names_each_line_once_and_stays_inside_its_panels() {
-        let line = |name: &str, up| Line::new(name, vec![(0.0, 0.0), (9.0, up)]);
+    fn line(name: &str, up: f64) -> Line {
+        Line::new(name, vec![(0.0, 0.5), (9.0, up)])
+    }
+
+    fn chart(axis: Axis) -> Chart {
         let panel = |label: &str| Panel {
             label: label.to_owned(),
-            top: 1.0,
+            axis,
+            target: Some((0.5, "a half & no more".to_owned())),
             lines: vec![line("ours", 0.5), line("theirs", 7.0)],
         };
         let panels = vec![panel("first"), panel("second")];
-        let svg = Chart { title: "T".into(), across: "seconds".into(), panels }.to_svg();
-        assert_eq!(svg.matches(">ours<").count(), 1);
-        assert_eq!(svg.matches("<polyline").count(), 4);
-        assert_eq!(svg.matches("<circle").count(), 8);
-        // 7 of 1 is drawn at the top of the panel.
-        assert!(svg.contains(&format!("{:.1},{HEAD:.1}\"", LEFT + ACROSS)), "{svg}");
+        let notes = vec!["what it means".to_owned()];
+        Chart { title: "T".into(), notes, across: "seconds".into(), panels }
     }
 
     #[test]
-    fn ticks_are_round_and_reach_the_top() {
-        assert_eq!(ticks(1.0).collect::<Vec<_>>(), [0.0, 0.2, 0.4, 0.6000000000000001, 0.8, 1.0]);
-        assert_eq!(ticks(60.0).last(), Some(60.0));
-        assert_eq!(number_of(0.6000000000000001), "0.6");
+    fn a_chart_names_each_line_once_and_stays_inside_its_panels() {
+        let svg = chart(Axis::up_to(1.0)).to_svg();
+        assert_eq!(svg.matches(">ours<").count(), 1);
+        // Two of the legend, and two of each panel.
+        assert_eq!(svg.matches("<polyline").count(), 6);
+        assert_eq!(svg.matches(">a half &amp; no more<").count(), 2);
+        // 7 of 1 is drawn at the top of the panel.
+        let top = TITLE + ROW + NOTE + LABEL;
+        assert!(svg.contains(&format!("{:.1},{top:.1}\"", LEFT + ACROSS)), "{svg}");
+    }
+
+    #[test]
+    fn lines_that_lie_on_each_other_differ_in_dash_and_mark() {
+        let [one, other] = [0, 1].map(|number| {
+            let style = Style::of(number, false);
+            (style.line(&[(0.0, 0.0)]), style.mark((0.0, 0.0)))
+        });
+        let dash = |line: &str| line.split("stroke-dasharray").nth(1).map(str::to_owned);
+        assert_ne!(dash(&one.0), dash(&other.0));
+        let shape = |mark: &str| mark.split_once(' ').map(|(shape, _)| shape.to_owned());
+        assert_ne!(shape(&one.1), shape(&other.1));
+    }
+
+    #[test]
+    fn names_that_do_not_fit_into_a_row_begin_another() {
+        let mut chart = chart(Axis::up_to(1.0));
+        let rows = |chart: &Chart| chart.legend(0.0).1;
+        assert_eq!(rows(&chart), 1.0);
+        chart.panels[0].lines =
+            (1..=6).map(|n| line(&format!("a name that is long {n}"), 1.0)).collect();
+        assert!(rows(&chart) > 1.0);
+    }
+
+    #[test]
+    fn what_a_logarithmic_axis_cannot_show_is_left_out() {
+        let mut chart = chart(Axis::Logarithmic { bottom: 0.01, top: 1.0 });
+        chart.panels.truncate(1);
+        chart.panels[0].lines = vec![line("never", 0.0)];
+        let svg = chart.to_svg();
+        let drawn = svg.lines().filter(|line| line.starts_with("<polyline")).next_back();
+        let points = drawn.and_then(|line| line.split_once("points=\"")).map(|(_, points)| points);
+        assert_eq!(points.map(|points| points.matches(',').count()), Some(1), "{svg}");
     }
 }

@@ -1,5 +1,6 @@
 //! What is printed and drawn.
 
+use whisper_examples::chart::Axis;
 use whisper_examples::chart::Chart;
 use whisper_examples::chart::Line;
 use whisper_examples::chart::Panel;
@@ -50,28 +51,49 @@ impl Report {
 
     pub(crate) fn chart(&self) -> Chart {
         let kib = |sample: &Sample| sample.pool_bytes as f64 / 1024.0;
-        let top = POOL as f64 / 1024.0;
+        let limit = POOL as f64 / 1024.0;
+        let all = || Some((100.0, "all".to_owned()));
+        let percent = |label, value: fn(&Sample) -> f64| {
+            self.panel(label, PERCENT, all(), |sample| 100.0 * value(sample))
+        };
         let panels = vec![
-            self.panel(
-                "messages that are alive and held by every node, percent",
-                100.0,
-                |sample| 100.0 * sample.kept,
-            ),
-            self.panel("what honest messages fill of all pools, percent", 100.0, |sample| {
-                100.0 * sample.honest_share
+            percent("delivered, in percent", |sample| sample.delivered),
+            percent("still held, in percent", |sample| sample.kept),
+            percent("what honest messages fill of all pools, in percent", |sample| {
+                sample.honest_share
             }),
-            self.panel("the fullest pool, KiB (limit 256)", top, kib),
+            self.panel(
+                "the fullest pool, in KiB",
+                Axis::up_to(1.15 * limit),
+                Some((limit, "what it may hold".to_owned())),
+                kib,
+            ),
         ];
         let title = format!("{}: {}", self.attack.name, self.attack.what);
-        Chart { title, across: "seconds of the attack".to_owned(), panels }
+        let notes = [
+            "delivered: the part of all nodes that a message has ever reached, as in the table",
+            "still held: of messages that are alive, the part that the pools hold at that moment:",
+            "a full pool lets go of what it has passed on already",
+        ];
+        let notes = notes.map(str::to_owned).into();
+        Chart { title, notes, across: "seconds of the attack".to_owned(), panels }
     }
 
-    fn panel(&self, label: &str, top: f64, value: impl Fn(&Sample) -> f64) -> Panel {
+    fn panel(
+        &self,
+        label: &str,
+        axis: Axis,
+        target: Option<(f64, String)>,
+        value: impl Fn(&Sample) -> f64,
+    ) -> Panel {
         let line = |name: &str, outcome: &Outcome| {
             let points = (1_u32..).map(f64::from).zip(outcome.samples.iter().map(&value));
             Line::new(name, points.collect())
         };
         let lines = vec![line("guards on", &self.guarded), line("guards off", &self.bare)];
-        Panel { label: label.to_owned(), top, lines }
+        Panel { label: label.to_owned(), axis, target, lines }
     }
 }
+
+/// With room above, where lines at 100 percent would else lie on the edge.
+const PERCENT: Axis = Axis::up_to(115.0);

@@ -7,6 +7,7 @@ use whisper_core::ledger::analysis::catch_up_nakamoto;
 use whisper_core::ledger::analysis::interval_density;
 use whisper_core::ledger::analysis::simulate_catch_up;
 use whisper_core::ledger::analysis::simulate_intervals;
+use whisper_examples::chart::Axis;
 use whisper_examples::chart::Chart;
 use whisper_examples::chart::Line;
 use whisper_examples::chart::Panel;
@@ -35,13 +36,15 @@ pub(crate) fn intervals(real: &[Header], rng: &mut impl CryptoRng) -> Figure {
     if real.len() > 1 {
         lines.push(line("real blocks", density(&gaps(real))));
     }
-    let title = "Figure 6: how long a block takes";
     figure(
         "figure-6-intervals",
-        title,
+        "Figure 6: how long a block takes",
+        &[
+            "density: how often blocks take about so long; the area below each line is 1",
+            "law: what follows if every hash has the same chance; a spacing is the intended time",
+        ],
         "time since the block before, in spacings",
-        ("density", 1.2),
-        lines,
+        panel("density", Axis::up_to(1.2), None, lines),
     )
 }
 
@@ -54,8 +57,13 @@ pub(crate) fn means(real: &[Header], rng: &mut impl CryptoRng) -> Figure {
     if !gaps.is_empty() {
         lines.push(line("real blocks", moving(&gaps)));
     }
-    let title = "Figure 6: the mean of 144 blocks";
-    figure("figure-6-means", title, "blocks", ("spacings", 2.0), lines)
+    figure(
+        "figure-6-means",
+        "Figure 6: the mean of 144 blocks",
+        &["144 blocks are a day of Bitcoin's; a spacing is the intended time between two blocks"],
+        "blocks since the first",
+        panel("mean time, in spacings", Axis::up_to(2.0), Some((1.0, "intended")), lines),
+    )
 }
 
 /// Figure 7: the chance to catch up, by how many blocks confirm.
@@ -76,12 +84,18 @@ pub(crate) fn by_confirmations(rng: &mut impl CryptoRng) -> Figure {
         columns.extend(
             lines.iter().map(|own| Line::new(&format!("{} q={q}", own.name), own.points.clone())),
         );
-        panels.push(Panel { label: format!("chance with {label}"), top: 1.0, lines });
+        panels.push(panel(&format!("chance with {label}"), CHANCE, Some(UNLIKELY), lines));
     }
     let across = "confirmations";
     let table = Table::of(across, &columns);
     let title = "Figure 7: a dishonest miner catches up, by confirmations".to_owned();
-    let chart = Chart { title, across: across.to_owned(), panels };
+    let notes = [
+        "chance: that a miner with so many of all hashes ever replaces a block with so many on top",
+        "exact: our formula; Nakamoto: the one of Bitcoin's paper, which takes mean times for actual",
+        "simulation: 20,000 races; fewer than one in 20,000 do not show",
+    ];
+    let notes = notes.map(str::to_owned).into();
+    let chart = Chart { title, notes, across: across.to_owned(), panels };
     Figure { name: "figure-7-confirmations", chart, table }
 }
 
@@ -91,29 +105,33 @@ pub(crate) fn by_share() -> Figure {
     let shares = || (0..=60).map(|percent| f64::from(percent) / 100.0);
     let lines = [1, 6, 13, 32].map(|z| {
         let points = shares().map(|q| (q * 100.0, catch_up(q, z))).collect();
-        line(&format!("z = {z}"), points)
+        line(&confirmations(z), points)
     });
-    let title = "Figure 7: a dishonest miner catches up with z confirmations, by share";
     figure(
         "figure-7-share",
-        title,
+        "Figure 7: a dishonest miner catches up, by its share of all hashes",
+        &[
+            "chance: that it ever replaces a block with so many confirmations, which is the blocks on top",
+        ],
         "share of all hashes, in percent",
-        ("chance", 1.0),
-        lines.into(),
+        panel("chance", CHANCE, Some(UNLIKELY), lines.into()),
     )
 }
 
-fn figure(
-    name: &'static str,
-    title: &str,
-    across: &str,
-    (label, top): (&str, f64),
-    lines: Vec<Line>,
-) -> Figure {
-    let table = Table::of(across, &lines);
-    let panels = vec![Panel { label: label.to_owned(), top, lines }];
-    let chart = Chart { title: title.to_owned(), across: across.to_owned(), panels };
-    Figure { name, chart, table }
+fn confirmations(count: u32) -> String {
+    if count == 1 { "1 confirmation".to_owned() } else { format!("{count} confirmations") }
+}
+
+fn figure(name: &'static str, title: &str, notes: &[&str], across: &str, panel: Panel) -> Figure {
+    let table = Table::of(across, &panel.lines);
+    let (title, across) = (title.to_owned(), across.to_owned());
+    let notes = notes.iter().map(|note| (*note).to_owned()).collect();
+    Figure { name, chart: Chart { title, notes, across, panels: vec![panel] }, table }
+}
+
+fn panel(label: &str, axis: Axis, target: Option<(f64, &str)>, lines: Vec<Line>) -> Panel {
+    let target = target.map(|(value, what)| (value, what.to_owned()));
+    Panel { label: label.to_owned(), axis, target, lines }
 }
 
 fn line(name: &str, points: Vec<(f64, f64)>) -> Line {
@@ -147,6 +165,10 @@ fn moving(gaps: &[f64]) -> Vec<(f64, f64)> {
     (DAY..).zip(means).step_by(12).map(|(at, mean)| (at as f64, mean)).collect()
 }
 
+/// Chances, down to one in a million.
+const CHANCE: Axis = Axis::Logarithmic { bottom: 1e-6, top: 1.0 };
+/// What Bitcoin's paper asks for.
+const UNLIKELY: (f64, &str) = (0.001, "one in a thousand");
 /// Wide enough for six blocks' time; longer gaps are one in 400.
 const BINS: u32 = 60;
 const BIN: f64 = 0.1;
@@ -188,11 +210,11 @@ mod tests {
     #[test]
     fn from_a_half_of_all_hashes_on_no_confirmation_helps() {
         let table = by_share().table;
-        for z in ["z = 1", "z = 32"] {
-            assert_eq!([50.0, 60.0].map(|share| table.at(z, share)), [1.0, 1.0]);
+        for z in [1, 32].map(confirmations) {
+            assert_eq!([50.0, 60.0].map(|share| table.at(&z, share)), [1.0, 1.0]);
         }
-        assert!(table.at("z = 32", 30.0) < 0.001);
-        assert!((table.at("z = 6", 30.0) - 0.156_45).abs() < 1e-5);
+        assert!(table.at("32 confirmations", 30.0) < 0.001);
+        assert!((table.at("6 confirmations", 30.0) - 0.156_45).abs() < 1e-5);
     }
 
     #[test]

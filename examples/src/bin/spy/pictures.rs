@@ -1,5 +1,6 @@
 //! What is drawn.
 
+use whisper_examples::chart::Axis;
 use whisper_examples::chart::Chart;
 use whisper_examples::chart::Line;
 use whisper_examples::chart::Panel;
@@ -28,8 +29,9 @@ pub(crate) fn recall(rows: &[Row]) -> Chart {
     let label = "share of messages whose author is named by the best of all estimators".to_owned();
     Chart {
         title: "How often spies find out who wrote a message".to_owned(),
+        notes: Vec::new(),
         across: "spies among all nodes, in percent".to_owned(),
-        panels: vec![Panel { label, top: 1.0, lines }],
+        panels: vec![Panel { label, axis: Axis::up_to(1.0), target: None, lines }],
     }
 }
 
@@ -44,7 +46,12 @@ pub(crate) fn holes(rows: &[Row]) -> Chart {
             });
             Line::new(name, points.collect())
         });
-        Panel { label: label.to_owned(), top, lines: lines.collect() }
+        Panel {
+            label: label.to_owned(),
+            axis: Axis::up_to(top),
+            target: None,
+            lines: lines.collect(),
+        }
     };
     let named = |row: &Row| row.recall(row.best()).mean;
     let late = |row: &Row| row.until_flood(0.99);
@@ -54,6 +61,7 @@ pub(crate) fn holes(rows: &[Row]) -> Chart {
     named.lines.push(bound(right));
     Chart {
         title: "Spies who swallow what they should pass on".to_owned(),
+        notes: Vec::new(),
         across: "such spies among all nodes, in percent".to_owned(),
         panels: vec![
             named,
@@ -78,8 +86,14 @@ pub(crate) fn age(row: &Row, dice: &mut Dice) -> Chart {
     let measured = Line::new("age on a stem", points.to_vec());
     Chart {
         title: "Did the sender write it, or pass it on?".to_owned(),
+        notes: Vec::new(),
         across: "dates are put back by up to so many seconds (59 is what nodes do)".to_owned(),
-        panels: vec![Panel { label, top: 1.0, lines: vec![measured, even] }],
+        panels: vec![Panel {
+            label,
+            axis: Axis::up_to(1.0),
+            target: None,
+            lines: vec![measured, even],
+        }],
     }
 }
 
@@ -93,10 +107,12 @@ pub(crate) fn linked(row: &Row) -> Chart {
     let bound = Line::new("the least any such way can do", vec![(0.0, 0.1), (right, 0.1)]).dotted();
     Chart {
         title: "A contact who is a spy knows which messages are of one author".to_owned(),
+        notes: Vec::new(),
         across: "messages of one author while relays are kept".to_owned(),
         panels: vec![Panel {
             label,
-            top: 1.0,
+            axis: Axis::up_to(1.0),
+            target: None,
             lines: vec![Line::new("all messages together", points), bound],
         }],
     }
