@@ -13,8 +13,8 @@ use whisper_examples::{Failure, Hiding, ending, say, screen::printable};
 use whisper_net::Post;
 use whisper_net::rlpx::RlpxConfig;
 
-/// Reads what is posted for a password, or posts one text. Who knows the password can read all of it,
-/// so take one that nobody guesses.
+/// Reads what is posted for a password, or posts one text: all who know it can read that. Try it: start
+/// a `relay`, then `noticeboard --password 'a long one' --peer 'enode://…'`; again with --post hello.
 #[derive(Parser)]
 struct Options {
     /// A relay to stay connected to; may be given several times

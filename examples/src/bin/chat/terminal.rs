@@ -246,13 +246,13 @@ impl Chat {
             }
             SessionEvent::Message { peer, data, missing, .. } => {
                 if missing > self.missing {
-                    say!("* {missing} earlier messages have not come");
+                    say!("* missing so far: {}", counted(missing as usize, "earlier message"));
                 }
                 self.missing = missing;
                 say!("{}: {}", short(&peer), printable(&data));
             }
             SessionEvent::Acknowledged { names, .. } => {
-                say!("* {} messages were read", names.len());
+                say!("* read: {}", counted(names.len(), "message"));
             }
             SessionEvent::Replaced { .. } => {
                 say!("* the other side has begun anew: if that surprises you, ask why");
@@ -274,7 +274,7 @@ impl Chat {
             SessionEvent::Ended { peer, why, .. } => {
                 self.answered(peer);
                 if Some(peer) == self.peer && why != Ended::Evicted {
-                    say!("* the conversation is over: {why:?}");
+                    say!("* the conversation is over: {}", in_words(why));
                     return Some(Way::Over);
                 }
             }
@@ -287,7 +287,7 @@ impl Chat {
         match event {
             Event::Ready(_) => {
                 self.ready += 1;
-                say!("* connected, {} peers", self.ready);
+                say!("* connected to {}", counted(self.ready, "peer"));
             }
             Event::Disconnected { .. } => {
                 self.ready = self.ready.saturating_sub(1);
@@ -311,8 +311,12 @@ impl Chat {
 
     /// Tells what becomes of what was sent, beside the conversation.
     fn follow(&mut self, what: &'static str, sent: Sent) {
-        for delivery in sent.into_deliveries() {
-            self.reports.spawn(report(what, delivery.clone()));
+        let deliveries = sent.into_deliveries();
+        // An invitation is two envelopes, and one line on the screen.
+        if let Some(last) = deliveries.last() {
+            self.reports.spawn(report(what, last.clone()));
+        }
+        for delivery in deliveries {
             self.underway.spawn(async move { delivery.sent().await.is_ok() });
         }
         while let Some(done) = self.underway.try_join_next() {
@@ -365,11 +369,29 @@ async fn report(what: &'static str, mut delivery: Delivery) {
             DeliveryState::Sent { peers: 1 } => say!("  ({what}: sent)"),
             DeliveryState::Acknowledged { by: 1 } => say!("  ({what}: taken by the network)"),
             DeliveryState::Spread => say!("  ({what}: come back from the network)"),
-            DeliveryState::Refused { .. } => say!("  ({what}: refused by the network)"),
+            DeliveryState::Refused { by: 1, why } => say!("  ({what}: refused: {why})"),
             DeliveryState::Expired => say!("  ({what}: expired before anybody had it)"),
             DeliveryState::Failed(why) => say!("  ({what}: {why})"),
             _ => {}
         }
+    }
+}
+
+/// Why a conversation is over.
+const fn in_words(why: Ended) -> &'static str {
+    match why {
+        Ended::Closed => "you have left",
+        Ended::ClosedByPeer => "the other side has left",
+        Ended::Expired => "its time is over; begin another",
+        Ended::Idle => "nothing was said for a day",
+        Ended::Evicted => "others took its place",
+    }
+}
+
+fn counted(count: usize, what: &str) -> String {
+    match count {
+        1 => format!("1 {what}"),
+        more => format!("{more} {what}s"),
     }
 }
 
