@@ -25,6 +25,7 @@ use whisper_net::Event;
 use whisper_net::Handle;
 use whisper_net::Lagged;
 use whisper_net::Post;
+use whisper_net::Privacy;
 use whisper_net::Sent;
 use whisper_net::SessionEvent;
 use whisper_net::Stream;
@@ -62,6 +63,8 @@ pub(crate) async fn run(role: &Role) -> Result<(), Failure> {
     let listen = role.port.map(|port| ([127, 0, 0, 1], port).into());
     let rlpx = RlpxConfig { listen, ..RlpxConfig::new(node_key) };
     let mut config = Config::new(RlpxTransport::bind(rlpx).await?);
+    // What is judged is where an envelope must have come to, hop by hop: a stem takes other ways.
+    config.privacy = Privacy::Fast;
     config.clock = wrong_clock(Arc::clone(&offset));
     let node = whisper_net::start(config)?;
     tokio::spawn(watch(node.events().await?));
@@ -184,7 +187,7 @@ fn stage(state: DeliveryState) -> Stage {
         DeliveryState::Working { .. } => Stage::Working,
         DeliveryState::Published => Stage::Published,
         DeliveryState::Sent { .. } => Stage::Sent,
-        DeliveryState::Acknowledged { .. } => Stage::Acknowledged,
+        DeliveryState::Acknowledged { .. } | DeliveryState::Spread => Stage::Acknowledged,
         DeliveryState::Refused { why, .. } => Stage::Refused(why.to_string()),
         DeliveryState::Failed(why) => Stage::Lost(why.to_string()),
         other => Stage::Lost(format!("{other:?}").to_lowercase()),
