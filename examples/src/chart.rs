@@ -250,7 +250,7 @@ mod tests {
         chart.panels.truncate(1);
         chart.panels[0].lines = vec![line("never", 0.0)];
         let svg = chart.to_svg();
-        let drawn = svg.lines().filter(|line| line.starts_with("<polyline")).next_back();
+        let drawn = svg.lines().rfind(|line| line.starts_with("<polyline"));
         let points = drawn.and_then(|line| line.split_once("points=\"")).map(|(_, points)| points);
         assert_eq!(points.map(|points| points.matches(',').count()), Some(1), "{svg}");
     }

@@ -2,10 +2,11 @@
 //!
 //! A message that is in its writer's pool crosses to another member if a connection between them
 //! stood, both ran, and neither was frozen nor the link silent, for [`HOP`] on end; if the other's
-//! clock found it neither too old nor from the future all that while, since the connection began; and if until then its time was
-//! not over by the clock of the member that brings it. What a process held ends with it. A message had
-//! a reader within its time if such crossings lead to a life of the reader that goes on for [`HOP`],
-//! and, in a session, that began before the session did.
+//! clock has found it neither too old nor from the future ever since the connection stood, for what is
+//! refused on one is not offered on it again; and if until then its time was not over by the clock of
+//! the member that brings it. What a process held ends with it. A message had a reader within its time
+//! if such crossings lead to a life of the reader that goes on for [`HOP`], and, in a session, that
+//! began before the session did.
 
 use std::collections::BTreeMap;
 
