@@ -234,3 +234,70 @@ const RESENT: usize = 9;
 /// How many names one acknowledgement has: spec/session.md, 3.7.
 pub const MAX_ACKNOWLEDGED: usize = 64;
 const _: () = assert!(CHUNK_HEADER + 63_988 == MAX_DATA);
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec;
+
+    use super::*;
+
+    fn chunk(index: u16, total: u16, bytes: usize) -> Vec<u8> {
+        let numbers = [index.to_be_bytes(), total.to_be_bytes()].concat();
+        [&[1; 8][..], &numbers, &vec![2; bytes]].concat()
+    }
+
+    fn resent(kind: u8, data: &[u8]) -> Vec<u8> {
+        [&[3; 8][..], &[kind], data].concat()
+    }
+
+    #[test]
+    fn data_of_each_kind_is_read_as_it_was_written() {
+        let good = [
+            (APP, vec![]),
+            (APP, vec![1; MAX_DATA]),
+            (ACK, vec![1; 8]),
+            (ACK, vec![1; 8 * MAX_ACKNOWLEDGED]),
+            (CLOSE, vec![]),
+            (COVER, vec![9; 3]),
+            (CHUNK, chunk(0, 2, 1)),
+            (CHUNK, chunk(255, 256, 63_988)),
+            (RESEND, resent(APP, &[])),
+            (RESEND, resent(APP, &[7; MAX_DATA])),
+            (RESEND, resent(CHUNK, &chunk(1, 2, 63_988))),
+        ];
+        for (kind, data) in good {
+            let content = Content::read(kind, &data).expect("a good form");
+            let mut written = Vec::new();
+            content.put(&mut written);
+            assert_eq!((content.kind(), content.length()), (kind, data.len()));
+            assert!(written == data, "kind {kind}");
+        }
+    }
+
+    #[test]
+    fn e18_data_that_is_not_of_its_kinds_form_is_none() {
+        let bad = [
+            (APP, vec![1; MAX_DATA + 1]),
+            (ACK, vec![]),
+            (ACK, vec![1; 9]),
+            (ACK, vec![1; 8 * (MAX_ACKNOWLEDGED + 1)]),
+            (CLOSE, vec![0]),
+            (Content::CARD, vec![1; 1_431]),
+            (CHUNK, chunk(0, 2, 0)),
+            (CHUNK, chunk(0, 1, 1)),
+            (CHUNK, chunk(2, 2, 1)),
+            (CHUNK, chunk(0, 257, 1)),
+            (CHUNK, chunk(0, 2, 63_989)),
+            (RESEND, vec![3; 8]),
+            (RESEND, resent(ACK, &[1; 8])),
+            (RESEND, resent(RESEND, &resent(APP, &[]))),
+            (RESEND, resent(CHUNK, &chunk(2, 2, 1))),
+            (7, vec![1]),
+            (8, vec![1]),
+            (u8::MAX, vec![1]),
+        ];
+        for (kind, data) in bad {
+            assert!(Content::read(kind, &data).is_none(), "kind {kind}, {} bytes", data.len());
+        }
+    }
+}

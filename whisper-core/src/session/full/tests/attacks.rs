@@ -12,6 +12,7 @@ use super::*;
 use crate::crypto::Secret;
 use crate::crypto::x_only::XOnlyPublicKey;
 use crate::hash::sha256;
+use crate::session::card::Cert;
 use crate::session::card::PrekeyId;
 use crate::session::full::layout::Address;
 use crate::session::full::layout::Inner;
@@ -324,6 +325,8 @@ fn e12_a_certificate_with_the_key_of_somebody_else_makes_no_session() {
     // Bob's own certificate is refused before anything of it is used.
     assert!(!is_taken(|parts| parts.cert = bob.cert.to_bytes().to_vec()));
     assert!(!is_taken(|parts| parts.cert[137] ^= 1));
+    // Nor does Bob invite himself, although all keys would fit.
+    assert!(bob.accept(NOW, &forge(&bob, &bob, |_| ())).is_none());
 }
 
 #[test]
@@ -345,6 +348,16 @@ fn e13_a_certificate_out_of_its_dates_is_refused_and_so_is_a_card() {
             alice.inviter(true).invite(now, &bob.card(false), false, &app(now, b""), &mut rng(1));
         assert_eq!(invited.is_ok(), opens, "{seconds}");
     }
+}
+
+#[test]
+fn e13_nobody_invites_with_a_certificate_that_is_out_of_its_dates() {
+    let [alice, bob] = [alice(), bob()];
+    let drawn = Timestamp::from_secs(1_700_000_000);
+    let old = Cert::sign(drawn, &alice.identity, &alice.dh.public_key());
+    let inviter = Inviter { cert: &old, ..alice.inviter(false) };
+    let invited = inviter.invite(NOW, &bob.card(false), false, &app(NOW, b""), &mut rng(1));
+    assert_eq!(invited.unwrap_err(), InviteError::CardExpired);
 }
 
 #[test]
