@@ -151,6 +151,7 @@ class Nodes(unittest.IsolatedAsyncioTestCase):
             waiting = asyncio.ensure_future(node.post_when_ready(large))
             await self.jobs(2)
             given_up.cancel()
+            await self.jobs(1)
             filling[0].give_up()
             delivery = await asyncio.wait_for(waiting, PATIENCE)
             self.assertEqual(delivery.state(), DeliveryState.WAITING())

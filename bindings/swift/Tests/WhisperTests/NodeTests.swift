@@ -66,6 +66,7 @@ struct NodeTests {
         try await eventually { runningJobs() == 2 }
         givenUp.cancel()
         await #expect(throws: CancellationError.self) { try await givenUp.value }
+        try await eventually { runningJobs() == 1 }
         try filling[0].giveUp()
         #expect(try await within { try await waiting.value }.state() == .waiting)
         try await node.shutdown()

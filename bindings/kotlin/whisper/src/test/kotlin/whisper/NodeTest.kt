@@ -52,6 +52,7 @@ class NodeTest {
             val waiting = async { node.postWhenReady(large) }
             eventually { runningJobs() == 2uL }
             givenUp.cancelAndJoin()
+            eventually { runningJobs() == 1uL }
             filling.first().giveUp()
             assertEquals(DeliveryState.Waiting, waiting.await().state())
         }
