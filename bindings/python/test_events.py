@@ -14,6 +14,7 @@ from whisper_messaging import (
     NodeConfig,
     NodeEvent,
     Post,
+    Privacy,
     Reader,
     Recipient,
     SubscriptionEvent,
@@ -26,8 +27,9 @@ PATIENCE = 20
 
 class Loops(unittest.IsolatedAsyncioTestCase):
     async def asyncSetUp(self):
-        self.relay = await Node.start(NodeConfig(listen="127.0.0.1:0", ledger=True))
-        self.phone = await Node.start(NodeConfig(peers=[self.relay.address()], ledger=True))
+        self.relay = await Node.start(NodeConfig(listen="127.0.0.1:0", ledger=True, privacy=Privacy.FAST))
+        config = NodeConfig(peers=[self.relay.address()], ledger=True, privacy=Privacy.FAST)
+        self.phone = await Node.start(config)
         self.key = SymmetricKey.generate()
 
     async def asyncTearDown(self):

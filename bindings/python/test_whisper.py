@@ -26,6 +26,7 @@ from whisper_messaging import (
     NodeEvent,
     Output,
     Post,
+    Privacy,
     Reader,
     Recipient,
     SubscriptionEvent,
@@ -102,8 +103,9 @@ class Engines(unittest.TestCase):
 
 class Nodes(unittest.IsolatedAsyncioTestCase):
     async def asyncSetUp(self):
-        self.server = await Node.start(NodeConfig(listen="127.0.0.1:0"))
-        self.phone = await Node.start(NodeConfig(peers=[self.server.address()], ledger=True))
+        self.server = await Node.start(NodeConfig(listen="127.0.0.1:0", privacy=Privacy.FAST))
+        config = NodeConfig(peers=[self.server.address()], ledger=True, privacy=Privacy.FAST)
+        self.phone = await Node.start(config)
         await self.ready(self.phone)
 
     async def asyncTearDown(self):
@@ -118,6 +120,13 @@ class Nodes(unittest.IsolatedAsyncioTestCase):
     async def ready(self, node):
         while not isinstance(await self.next(node), NodeEvent.READY):
             pass
+
+    async def reaches(self, delivery, state):
+        """Waits until a post has come so far. What hides its author takes seconds."""
+        deadline = asyncio.get_running_loop().time() + 60
+        while delivery.state() != state and asyncio.get_running_loop().time() < deadline:
+            await asyncio.sleep(0.01)
+        self.assertEqual(delivery.state(), state)
 
     async def jobs(self, number):
         """Waits until so many calls run."""
@@ -139,6 +148,19 @@ class Nodes(unittest.IsolatedAsyncioTestCase):
         event = await self.next(found)
         self.assertIsInstance(event, SubscriptionEvent.FOUND)
         self.assertEqual(event.received.message.payload, b"to all")
+
+    async def test_a_post_is_hidden_unless_it_is_told_not_to_be_and_relays_are_kept(self):
+        with tempfile.TemporaryDirectory() as folder:
+            relays = pathlib.Path(folder) / "relays"
+            async with await Node.start(NodeConfig(listen="127.0.0.1:0")) as relay:
+                config = NodeConfig(peers=[relay.address()], relays_file=str(relays))
+                async with await Node.start(config) as hiding:
+                    await self.ready(hiding)
+                    post = Post(recipient=Recipient.SHARERS(SymmetricKey.generate()), payload=b"")
+                    fast, hidden = self.phone.post(post), hiding.post(post)
+                    await self.reaches(hidden, DeliveryState.SPREAD())
+                    self.assertEqual(fast.state(), DeliveryState.ACKNOWLEDGED(1))
+            self.assertTrue(relays.exists())
 
     async def test_a_post_waits_for_room_if_it_is_told_to(self):
         async with await Node.start(NodeConfig()) as node:

@@ -86,6 +86,7 @@ pub use node::NodeEvent;
 pub use node::NumberedNodeEvent;
 pub use node::Peer;
 pub use node::Post;
+pub use node::Privacy;
 pub use runtime::running_jobs;
 pub use subscription::NumberedSubscriptionEvent;
 pub use subscription::Received;

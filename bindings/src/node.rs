@@ -68,6 +68,36 @@ pub struct NodeConfig {
     /// Whether peers may bring the ledger: follow it on this node then.
     #[uniffi(default = false)]
     pub ledger: bool,
+    /// How the author of an envelope is hidden from peers; by stems, if it is absent.
+    #[uniffi(default = None)]
+    pub privacy: Option<Privacy>,
+    /// The file in which relays are kept over a restart, for this user alone: two node keys, or
+    /// addresses. Without one each start draws others, and each new relay may learn who wrote what
+    /// passes through it.
+    #[uniffi(default = None)]
+    pub relays_file: Option<String>,
+}
+
+/// How the author of an envelope is hidden from peers. It changes what leaves this node, not what it
+/// takes. More kinds may come.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, uniffi::Enum)]
+#[non_exhaustive]
+pub enum Privacy {
+    /// Not at all: envelopes leave for all peers at once. Few spies that take the time name the author
+    /// of nearly every envelope.
+    Fast,
+    /// By stems: envelopes leave for one relay first, which passes them on, then for all peers at
+    /// different moments. It takes a second more.
+    Stem,
+}
+
+impl From<Privacy> for net::Privacy {
+    fn from(privacy: Privacy) -> Self {
+        match privacy {
+            Privacy::Fast => Self::Fast,
+            Privacy::Stem => Self::Stem,
+        }
+    }
 }
 
 /// What is known about a connected peer.
@@ -189,7 +219,10 @@ impl Node {
             let transport = RlpxTransport::bind(config.rlpx()?).await?;
             let (dial, ledger) = (config.peers.clone(), config.ledger);
             let node = engine::relay(config.light, config.min_rating, config.pool_mib)?;
-            let config = net::Config { dial, node, ..net::Config::new(transport) };
+            let privacy = config.privacy.map_or_else(net::Privacy::default, Into::into);
+            let relays_file = config.relays_file.map(Into::into);
+            let config =
+                net::Config { dial, node, privacy, relays_file, ..net::Config::new(transport) };
             let handle = net::start(config)?;
             let events = Arc::new(Inflight::new(handle.events().await?));
             Ok(Arc::new(Self { handle, ledger, events }))

@@ -54,6 +54,25 @@ struct NodeTests {
         try await node.shutdown()
     }
 
+    @Test func aPostIsHiddenUnlessItIsToldNotToBeAndRelaysAreKept() async throws {
+        let relays = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString).path
+        defer { try? FileManager.default.removeItem(atPath: relays) }
+        let relay = try await Node.start(
+            config: NodeConfig(listen: "127.0.0.1:0", minRating: cheap))
+        let peers = [try #require(relay.address())]
+        let fast = try await Node.start(
+            config: NodeConfig(peers: peers, minRating: cheap, privacy: .fast))
+        let hiding = try await Node.start(
+            config: NodeConfig(peers: peers, minRating: cheap, relaysFile: relays))
+        let deliveries = try [fast, hiding].map { node in
+            try node.post(post: Post(recipient: .sharers(key: .generate()), text: "x"))
+        }
+        try await eventually { deliveries[1].state() == .spread }
+        #expect(deliveries[0].state() == .acknowledged(peers: 1))
+        for node in [fast, hiding, relay] { try await node.shutdown() }
+        #expect(FileManager.default.fileExists(atPath: relays))
+    }
+
     @Test func aPostWaitsForRoomIfItIsToldTo() async throws {
         let node = try await Node.start(config: NodeConfig())
         let large = Post(

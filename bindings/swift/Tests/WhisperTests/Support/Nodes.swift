@@ -2,17 +2,19 @@ import Foundation
 import Testing
 import Whisper
 
-/// Two nodes on this machine that have met.
+/// Two nodes on this machine that have met. They hide nothing, which takes time.
 struct Nodes: Sendable {
     let listener: Node
     let dialer: Node
 
     static func meet(ledger: Bool = false) async throws -> Nodes {
         let listener = try await Node.start(
-            config: NodeConfig(listen: "127.0.0.1:0", minRating: cheap, ledger: ledger))
+            config: NodeConfig(
+                listen: "127.0.0.1:0", minRating: cheap, ledger: ledger, privacy: .fast))
         let address = try #require(listener.address())
         let dialer = try await Node.start(
-            config: NodeConfig(peers: [address], minRating: cheap, ledger: ledger))
+            config: NodeConfig(
+                peers: [address], minRating: cheap, ledger: ledger, privacy: .fast))
         let nodes = Nodes(listener: listener, dialer: dialer)
         try await nodes.areReady()
         return nodes

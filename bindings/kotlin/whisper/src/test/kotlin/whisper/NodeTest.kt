@@ -3,6 +3,7 @@ package whisper
 import java.time.Duration
 import java.time.Instant
 import kotlin.io.path.createTempDirectory
+import kotlin.io.path.exists
 import kotlin.time.Duration.Companion.seconds
 import kotlinx.coroutines.async
 import kotlinx.coroutines.cancelAndJoin
@@ -55,6 +56,24 @@ class NodeTest {
             eventually { runningJobs() == 1uL }
             filling.first().giveUp()
             assertEquals(DeliveryState.Waiting, waiting.await().state())
+        }
+    }
+
+    @Test
+    fun `a post is hidden unless it is told not to be, and relays are kept`() = bounded {
+        val relays = createTempDirectory().resolve("relays")
+        Node.start(NodeConfig(listen = "127.0.0.1:0", minRating = EASY)).use { relay ->
+            val fast = NodeConfig(peers = listOf(relay.address()!!), minRating = EASY, privacy = Privacy.FAST)
+            val hiding = fast.copy(privacy = null, relaysFile = relays.toString())
+            val posts = listOf(fast, hiding).map { config ->
+                val node = Node.start(config)
+                node.events().await<NodeEvent.Ready>()
+                node to node.post(Post(Recipient.Sharers(SymmetricKey.generate()), ByteArray(1)))
+            }
+            eventually { posts[1].second.state() == DeliveryState.Spread }
+            assertEquals(DeliveryState.Acknowledged(1u), posts[0].second.state())
+            posts.forEach { (node, _) -> node.shutdown() }
+            assertTrue(relays.exists())
         }
     }
 

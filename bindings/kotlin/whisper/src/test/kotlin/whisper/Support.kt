@@ -56,10 +56,16 @@ internal fun assertBytes(expected: ByteArray, actual: ByteArray, name: String) =
 internal fun Envelope.Companion.of(data: ByteArray, now: Instant = Instant.now()): Envelope =
     Draft(now, Duration.ofSeconds(50), Topic("01020304"), data).use { it.seal(0u) }
 
-/** A node of a test: it listens, and takes what costs nothing. */
+/** A node of a test: it listens, takes what costs nothing, and hides nothing, which takes time. */
 internal suspend fun easyNode(peers: List<String> = listOf(), ledger: Boolean = false): Node =
     Node.start(
-        NodeConfig(peers = peers, listen = "127.0.0.1:0", minRating = EASY, ledger = ledger),
+        NodeConfig(
+            peers = peers,
+            listen = "127.0.0.1:0",
+            minRating = EASY,
+            ledger = ledger,
+            privacy = Privacy.FAST,
+        ),
     )
 
 /** Two nodes that are ready for each other, and end with the test. */
