@@ -13,9 +13,12 @@ use memcheck::hide;
 use memcheck::show;
 use whisper_core::crypto::Secret;
 use whisper_core::crypto::aead::AesGcm;
+use whisper_core::crypto::chacha20_poly1305::SingleUseKey;
 use whisper_core::crypto::curve::SecretKey;
 use whisper_core::crypto::ecies;
 use whisper_core::crypto::kdf;
+use whisper_core::crypto::ml_kem::DecapsulationKey;
+use whisper_core::crypto::x_only::XOnlySecretKey;
 
 /// Something that computes with a secret, and how many places memcheck may find in it.
 struct Path {
@@ -25,7 +28,7 @@ struct Path {
     run: fn(&mut ChaCha20Rng),
 }
 
-const PATHS: [Path; 9] = [
+const PATHS: [Path; 16] = [
     Path { name: "agree on a secret", allowed: 2, why: RANGE, run: agree },
     Path { name: "derive a public key", allowed: 2, why: RANGE, run: public_key },
     Path { name: "sign", allowed: 11, why: RETRY, run: sign },
@@ -33,6 +36,13 @@ const PATHS: [Path; 9] = [
     Path { name: "decrypt with a secret key", allowed: 3, why: VERDICT, run: decrypt_as },
     Path { name: "AES-256-GCM, seal", allowed: 0, why: "", run: seal },
     Path { name: "AES-256-GCM, open", allowed: 2, why: TAG, run: open },
+    Path { name: "agree by x", allowed: 2, why: RANGE, run: agree_by_x },
+    Path { name: "ML-KEM-768, a key's halves", allowed: 0, why: "", run: kem_key },
+    Path { name: "ML-KEM-768, encapsulate", allowed: 0, why: "", run: encapsulate },
+    Path { name: "ML-KEM-768, decapsulate", allowed: 0, why: "", run: decapsulate },
+    Path { name: "ML-KEM-768, reject", allowed: 0, why: "", run: reject },
+    Path { name: "ChaCha20-Poly1305, seal", allowed: 0, why: "", run: chacha_seal },
+    Path { name: "ChaCha20-Poly1305, open", allowed: 1, why: TAG, run: chacha_open },
     Path { name: "HKDF-SHA-256", allowed: 0, why: "", run: hkdf },
     Path { name: "HMAC-SHA-256", allowed: 0, why: "", run: hmac },
 ];
@@ -121,6 +131,54 @@ fn open(rng: &mut ChaCha20Rng) {
     let data = AesGcm::new(&key).seal(&[5; 100], rng);
     hide(key.expose());
     let _ = black_box(AesGcm::new(&key).open(&data));
+}
+
+fn agree_by_x(rng: &mut ChaCha20Rng) {
+    let other = XOnlySecretKey::generate(rng).public_key();
+    let key = XOnlySecretKey::generate(rng);
+    hide(key.expose());
+    black_box(key.agree(&other));
+}
+
+fn kem_key(rng: &mut ChaCha20Rng) {
+    let key = DecapsulationKey::generate(rng);
+    hide(key.expose());
+    black_box(key.encapsulation_key());
+}
+
+fn encapsulate(rng: &mut ChaCha20Rng) {
+    let key = DecapsulationKey::generate(rng).encapsulation_key();
+    let coin = Secret::<32>::generate(rng);
+    hide(coin.expose());
+    black_box(key.encapsulate(&coin));
+}
+
+fn decapsulate(rng: &mut ChaCha20Rng) {
+    let key = DecapsulationKey::generate(rng);
+    let (ciphertext, _) = key.encapsulation_key().encapsulate(&Secret::generate(rng));
+    hide(key.expose());
+    black_box(key.decapsulate(ciphertext.expose()));
+}
+
+fn reject(rng: &mut ChaCha20Rng) {
+    let key = DecapsulationKey::generate(rng);
+    hide(key.expose());
+    black_box(key.decapsulate(&[7; 1_088]));
+}
+
+fn chacha_seal(rng: &mut ChaCha20Rng) {
+    let key = Secret::<32>::generate(rng);
+    let text = [5; 100];
+    hide(key.expose());
+    hide(&text);
+    black_box(SingleUseKey::new(key.expose()).seal(b"header", &text));
+}
+
+fn chacha_open(rng: &mut ChaCha20Rng) {
+    let key = Secret::<32>::generate(rng);
+    let data = SingleUseKey::new(key.expose()).seal(b"header", &[5; 100]);
+    hide(key.expose());
+    let _ = black_box(SingleUseKey::new(key.expose()).open(b"header", &data));
 }
 
 fn hkdf(rng: &mut ChaCha20Rng) {
