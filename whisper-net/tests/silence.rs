@@ -140,7 +140,7 @@ const SAID: [&str; 10] = [
     r#"tracing::error!(%failure, "the ledger ends");"#,
     r#"tracing::warn!("a debug build is slow: set opt-level = 3 for its dependencies");"#,
     r#"tracing::warn!("a stored block cannot be read");"#,
-    r#"tracing::warn!("the file of relays is damaged or open to others");"#,
+    r#"tracing::warn!(%kind, "the file of relays is left alone: a restart draws others");"#,
     r#"tracing::warn!(%error, "a miner cannot begin");"#,
     r#"tracing::warn!(%error, "a packet is too large for the wire and was left out");"#,
     r#"tracing::warn!(%kind, "the file of relays is not written: a restart draws others");"#,

@@ -33,14 +33,16 @@ struct Kept {
 }
 
 impl RelayBook {
-    /// Reads the file, if there is one. What cannot be read is drawn anew.
+    /// Reads the file, if there is one. A file that is something else, or open to others, is neither
+    /// believed nor written over: relays are kept in memory then.
     pub(crate) fn open(path: Option<PathBuf>) -> Self {
-        let kept = path.as_deref().map_or_else(Kept::default, |path| {
-            Kept::load(path).unwrap_or_else(|_| {
-                tracing::warn!("the file of relays is damaged or open to others");
-                Kept::default()
-            })
-        });
+        let (path, kept) = match path.as_deref().map(Kept::load).transpose() {
+            Ok(kept) => (path, kept.unwrap_or_default()),
+            Err(kind) => {
+                tracing::warn!(%kind, "the file of relays is left alone: a restart draws others");
+                (None, Kept::default())
+            }
+        };
         Self { path, kept, names: BTreeMap::new(), refused: BTreeSet::new(), told: BTreeSet::new() }
     }
 
@@ -228,11 +230,15 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_none_and_one_that_is_open_to_others_are_not_believed() {
+    fn a_file_that_is_none_and_one_that_is_open_to_others_are_not_believed_nor_written_over() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("relays");
-        keyfile::replace_private(&path, b"nonsense").unwrap();
-        assert_eq!(RelayBook::open(Some(path.clone())).preferred(), None);
+        keyfile::replace_private(&path, b"the key of somebody").unwrap();
+        let mut book = RelayBook::open(Some(path.clone()));
+        assert_eq!(book.preferred(), None);
+        book.connected(PeerId::new(1), &facts("a"));
+        assert!(!book.drawn(&[peer(1)], UNTIL));
+        assert_eq!(std::fs::read(&path).unwrap(), b"the key of somebody");
         keyfile::replace_private(&path, b"relays until 1600600000000\na\n\n").unwrap();
         let mut book = RelayBook::open(Some(path.clone()));
         assert_eq!(book.preferred(), Some((vec![None, None], UNTIL)));

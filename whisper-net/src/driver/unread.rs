@@ -14,7 +14,14 @@ use whisper_core::peer::PeerId;
 #[derive(Debug, Default)]
 pub(super) struct Unread {
     until: BTreeMap<PeerId, Instant>,
-    packets: BTreeMap<PeerId, VecDeque<Packet>>,
+    waiting: BTreeMap<PeerId, Waiting>,
+}
+
+/// The packets of one peer, in the order in which they came.
+#[derive(Debug, Default)]
+struct Waiting {
+    packets: VecDeque<Packet>,
+    bytes: usize,
 }
 
 /// The code and the payload of a packet.
@@ -26,31 +33,32 @@ impl Unread {
         self.until.insert(peer, until);
     }
 
-    /// Keeps a packet of a peer that is not to be read, behind those that wait. Gives it back if it may
-    /// be taken now.
+    /// Keeps a packet of a peer that is not to be read, behind those that wait. Gives back the one that
+    /// is to be taken now: this one if it may be, or the first that waits where too much does.
     pub(super) fn hold(&mut self, now: Instant, peer: PeerId, packet: Packet) -> Option<Packet> {
-        if !self.packets.contains_key(&peer) && self.left(now, peer).is_zero() {
+        if !self.waiting.contains_key(&peer) && self.left(now, peer).is_zero() {
             return Some(packet);
         }
-        self.packets.entry(peer).or_default().push_back(packet);
-        None
+        let waiting = self.waiting.entry(peer).or_default();
+        waiting.push(packet);
+        (waiting.bytes > LONGEST).then(|| waiting.pop())?
     }
 
     /// The next packet that may be taken.
     pub(super) fn next(&mut self, now: Instant) -> Option<(PeerId, Packet)> {
-        let mut peers = self.packets.keys().copied();
+        let mut peers = self.waiting.keys().copied();
         let peer = peers.find(|peer| self.left(now, *peer).is_zero())?;
-        let packets = self.packets.get_mut(&peer)?;
-        let packet = packets.pop_front();
-        if packets.is_empty() {
-            self.packets.remove(&peer);
+        let waiting = self.waiting.get_mut(&peer)?;
+        let packet = waiting.pop();
+        if waiting.packets.is_empty() {
+            self.waiting.remove(&peer);
         }
         packet.map(|packet| (peer, packet))
     }
 
     /// For how long the socket of a peer is to be left alone: while packets wait, until told otherwise.
     pub(super) fn span(&self, now: Instant, peer: PeerId) -> Duration {
-        match self.packets.contains_key(&peer) {
+        match self.waiting.contains_key(&peer) {
             true => UNTIL_TOLD,
             false => self.left(now, peer),
         }
@@ -58,13 +66,13 @@ impl Unread {
 
     /// When a packet may be taken.
     pub(super) fn due(&self) -> Option<Instant> {
-        self.packets.keys().filter_map(|peer| self.until.get(peer)).min().copied()
+        self.waiting.keys().filter_map(|peer| self.until.get(peer)).min().copied()
     }
 
     /// Forgets a peer that is gone.
     pub(super) fn forget(&mut self, peer: PeerId) {
         self.until.remove(&peer);
-        self.packets.remove(&peer);
+        self.waiting.remove(&peer);
     }
 
     fn left(&self, now: Instant, peer: PeerId) -> Duration {
@@ -72,6 +80,22 @@ impl Unread {
     }
 }
 
+impl Waiting {
+    fn push(&mut self, packet: Packet) {
+        self.bytes = self.bytes.saturating_add(packet.1.len());
+        self.packets.push_back(packet);
+    }
+
+    fn pop(&mut self) -> Option<Packet> {
+        let packet = self.packets.pop_front()?;
+        self.bytes = self.bytes.saturating_sub(packet.1.len());
+        Some(packet)
+    }
+}
+
+/// Bytes that wait of one peer: a packet of the greatest length and some more. What is above goes to the
+/// relay at once, which charges for it and keeps it in bounds of its own.
+const LONGEST: usize = 2 << 20;
 /// A day: it fits into any clock.
 const UNTIL_TOLD: Duration = Duration::from_secs(86_400);
 
@@ -104,5 +128,18 @@ mod tests {
         assert_eq!(unread.next(end), Some((peer, packet(4))));
         assert_eq!((unread.next(end), unread.due()), (None, None));
         assert_eq!(unread.span(end, peer), Duration::ZERO);
+    }
+
+    #[test]
+    fn no_more_waits_of_a_peer_than_the_bound_and_none_of_it_is_lost() {
+        let (mut unread, now) = (Unread::default(), Instant::now());
+        let peer = PeerId::new(1);
+        unread.throttle(peer, now + Duration::from_secs(1));
+        let packet = |code| (code, vec![0; LONGEST / 2]);
+        assert_eq!(unread.hold(now, peer, packet(1)), None);
+        assert_eq!(unread.hold(now, peer, packet(2)), None);
+        for code in 3..9 {
+            assert_eq!(unread.hold(now, peer, packet(code)), Some(packet(code - 2)), "in order");
+        }
     }
 }

@@ -118,6 +118,9 @@ fn on_ladder(rating: Rating) -> Rating {
     while rung < wanted {
         rung *= STEP;
     }
+    if rung.is_infinite() {
+        return rating;
+    }
     while rung / STEP >= wanted {
         rung /= STEP;
     }
@@ -137,11 +140,11 @@ mod tests {
     #[test]
     fn a_target_is_rounded_up_to_what_all_nodes_work_for() {
         let rounded = |value| on_ladder(Rating::new(value).expect("a rating")).as_f64();
-        let same = [0.0, 0.0125, 0.05, 0.2, 0.8, 3.2, f64::MAX];
+        let same = [0.0, 0.0125, 0.05, 0.2, 0.8, 3.2, 1.5e308, f64::MAX];
         assert_eq!(same.map(rounded), same);
         assert_eq!(
             [0.000_1, 0.01, 0.21, 0.79, 0.81].map(rounded),
-            [0.2 / 2_048.0, 0.0125, 0.8, 0.8, 3.2]
+            [0.2 / 1_024.0, 0.0125, 0.8, 0.8, 3.2]
         );
     }
 }
