@@ -169,7 +169,7 @@ impl Driver {
                 break;
             };
             self.feed(Input::Received { peer, code, payload: &payload });
-            self.effects.throttle(peer, Duration::ZERO);
+            self.effects.throttle(peer);
         }
     }
 
@@ -206,7 +206,7 @@ impl Driver {
                     Some((code, payload)) => {
                         self.feed(Input::Received { peer, code, payload: &payload });
                     }
-                    None => self.effects.throttle(peer, Duration::ZERO),
+                    None => self.effects.throttle(peer),
                 }
             }
             TransportEvent::Unreachable { node, address, why, retry_in } => {

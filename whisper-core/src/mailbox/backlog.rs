@@ -26,6 +26,8 @@ pub struct Backlog {
     heaviest: BTreeSet<(usize, Origin)>,
     bytes: usize,
     next: u64,
+    /// Whose envelope was taken last: of those that have cost the same, the next is behind it.
+    served: Option<Origin>,
 }
 
 /// How much a backlog holds.
@@ -72,6 +74,7 @@ impl Backlog {
             heaviest: BTreeSet::new(),
             bytes: 0,
             next: 0,
+            served: None,
         }
     }
 
@@ -151,20 +154,24 @@ impl Backlog {
 
     /// The oldest of each origin, then the next of those that cost least so far, until they cost
     /// enough; one at least.
-    fn fair(&self, steps: usize, cost: impl Fn(&Arrival) -> usize) -> BTreeSet<u64> {
+    fn fair(&mut self, steps: usize, cost: impl Fn(&Arrival) -> usize) -> BTreeSet<u64> {
         let mut numbers = BTreeSet::new();
         let mut left = steps;
-        let mut spent: BTreeSet<_> = self.shares.keys().map(|origin| (0_usize, *origin)).collect();
+        let served = self.served;
+        let turn = |origin| (served.is_some_and(|served| origin <= served), origin);
+        let mut spent: BTreeSet<_> =
+            self.shares.keys().map(|origin| (0_usize, turn(*origin))).collect();
         let mut queues: BTreeMap<_, _> =
             self.shares.iter().map(|(origin, share)| (*origin, share.numbers.iter())).collect();
         while left > 0 {
-            let Some((before, origin)) = spent.pop_first() else { break };
+            let Some((before, (_, origin))) = spent.pop_first() else { break };
             let next = queues.get_mut(&origin).and_then(Iterator::next);
             let Some(number) = next else { continue };
             let cost = self.arrivals.get(number).map_or(1, &cost);
             left = left.saturating_sub(cost);
             numbers.insert(*number);
-            spent.insert((before.saturating_add(cost), origin));
+            self.served = Some(origin);
+            spent.insert((before.saturating_add(cost), turn(origin)));
         }
         numbers
     }
@@ -298,6 +305,18 @@ mod tests {
         let cheap = batch.iter().filter(|arrival| arrival.origin == two).count();
         assert_eq!((cheap, batch.len() - cheap), (200, 2));
         assert_eq!(backlog.take(50, 100).len(), 1, "one at least, whatever it costs");
+    }
+
+    #[test]
+    fn d20_origins_take_turns_over_batches_however_short_these_are() {
+        let mut backlog = Backlog::new(Limits { envelopes: 64, bytes: usize::MAX });
+        for nonce in 0..30 {
+            backlog.push(arrival(nonce, 80, 50, nonce % 3));
+        }
+        let served: Vec<_> = (0..6).flat_map(|_| backlog.take(1, 1)).collect();
+        let origins: Vec<_> = served.iter().map(|arrival| arrival.origin).collect();
+        let in_turn = [0, 1, 2, 0, 1, 2].map(|from| Origin::Network(Network::Shared(from)));
+        assert_eq!(origins, in_turn);
     }
 
     #[test]

@@ -80,7 +80,7 @@ impl Book {
         if invited { Ok(()) } else { Err(SessionError::NotInvited) }
     }
 
-    /// Ends what the peer has closed: all that was made before it said so.
+    /// Ends what the peer has closed: the session that it said so on, and all that were made before.
     pub(super) fn closed(
         &self,
         sent_at: Timestamp,
@@ -93,10 +93,7 @@ impl Book {
         for other in others.filter(|other| ends(other)) {
             change.end(other, Ended::ClosedByPeer);
         }
-        match ends(&session) {
-            true => change.end(&session, Ended::ClosedByPeer),
-            false => change.put.push(session),
-        }
+        change.end(&session, Ended::ClosedByPeer);
         change
     }
 

@@ -98,7 +98,7 @@ impl Effects {
             Output::Throttle(peer, until) => {
                 let span = until.saturating_since(now);
                 self.unread.throttle(peer, after(Instant::now(), span));
-                self.throttle(peer, span);
+                self.throttle(peer);
             }
             Output::Disconnect(peer, why) => {
                 tracing::debug!(reason = %why, "peer dismissed");
@@ -115,10 +115,16 @@ impl Effects {
         self.transport.send(peer, protocol, code, payload);
     }
 
-    /// Leaves a peer unread for a while, or for longer if the relay has asked for that.
-    pub(super) fn throttle(&mut self, peer: PeerId, span: Duration) {
-        let relay = self.unread.span(Instant::now(), peer);
-        self.transport.throttle(peer, relay.max(span));
+    /// Leaves a peer unread for a while, as the handler of a protocol asks for.
+    pub(super) fn pause(&mut self, peer: PeerId, span: Duration) {
+        self.unread.pause(peer, after(Instant::now(), span));
+        self.throttle(peer);
+    }
+
+    /// Leaves a peer unread for as long as the relay and the handlers have asked for.
+    pub(super) fn throttle(&mut self, peer: PeerId) {
+        let span = self.unread.span(Instant::now(), peer);
+        self.transport.throttle(peer, span);
     }
 
     pub(super) fn speaks(&self, peer: PeerId, protocol: Protocol) -> bool {

@@ -155,7 +155,7 @@ impl Driver {
                 PeerCommand::Send { peer, code, payload } => {
                     self.effects.send(peer, protocol, code, payload);
                 }
-                PeerCommand::Throttle(peer, span) => self.effects.throttle(peer, span),
+                PeerCommand::Throttle(peer, span) => self.effects.pause(peer, span),
                 PeerCommand::Disconnect(peer, why) => self.effects.transport.disconnect(peer, why),
             }
         }

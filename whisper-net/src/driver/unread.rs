@@ -14,6 +14,8 @@ use whisper_core::peer::PeerId;
 #[derive(Debug, Default)]
 pub(super) struct Unread {
     until: BTreeMap<PeerId, Instant>,
+    /// Until when the handlers of other protocols leave a peer alone.
+    paused: BTreeMap<PeerId, Instant>,
     waiting: BTreeMap<PeerId, Waiting>,
 }
 
@@ -31,6 +33,12 @@ impl Unread {
     /// Notes until when a peer is not to be read.
     pub(super) fn throttle(&mut self, peer: PeerId, until: Instant) {
         self.until.insert(peer, until);
+    }
+
+    /// Notes until when the handler of another protocol leaves a peer alone, or longer if one did before.
+    pub(super) fn pause(&mut self, peer: PeerId, until: Instant) {
+        let paused = self.paused.entry(peer).or_insert(until);
+        *paused = until.max(*paused);
     }
 
     /// Keeps a packet of a peer that is not to be read, behind those that wait. Gives back the one that
@@ -60,7 +68,11 @@ impl Unread {
     pub(super) fn span(&self, now: Instant, peer: PeerId) -> Duration {
         match self.waiting.contains_key(&peer) {
             true => UNTIL_TOLD,
-            false => self.left(now, peer),
+            false => {
+                let paused = self.paused.get(&peer);
+                let paused = paused.map(|until| until.saturating_duration_since(now));
+                self.left(now, peer).max(paused.unwrap_or_default())
+            }
         }
     }
 
@@ -72,6 +84,7 @@ impl Unread {
     /// Forgets a peer that is gone.
     pub(super) fn forget(&mut self, peer: PeerId) {
         self.until.remove(&peer);
+        self.paused.remove(&peer);
         self.waiting.remove(&peer);
     }
 
@@ -128,6 +141,19 @@ mod tests {
         assert_eq!(unread.next(end), Some((peer, packet(4))));
         assert_eq!((unread.next(end), unread.due()), (None, None));
         assert_eq!(unread.span(end, peer), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_short_wait_of_the_relay_ends_no_longer_one_of_a_handler() {
+        let (mut unread, now) = (Unread::default(), Instant::now());
+        let (peer, second) = (PeerId::new(1), Duration::from_secs(1));
+        unread.pause(peer, now + 5 * second);
+        unread.pause(peer, now + 2 * second);
+        unread.throttle(peer, now + second);
+        assert_eq!(unread.span(now, peer), 5 * second);
+        assert_eq!(unread.hold(now + second, peer, (0, Vec::new())), Some((0, Vec::new())));
+        unread.forget(peer);
+        assert_eq!(unread.span(now, peer), Duration::ZERO);
     }
 
     #[test]

@@ -93,7 +93,7 @@ impl Dialogue {
         events
     }
 
-    /// What the peer has closed: all that was begun before it said so.
+    /// What the peer has closed: the session that it said so on, and all that were begun before.
     pub(super) fn closed<C: Carrier, R: CryptoRng>(
         &mut self,
         step: &mut Step<'_, C, R>,
@@ -101,7 +101,11 @@ impl Dialogue {
         heard: &Heard,
     ) {
         self.names.note(step.now, heard.name);
-        let ends = self.roster.entries().filter(|entry| entry.created_at <= heard.sent_at);
+        // It came on a session that was there, whatever the clocks say.
+        let ends = self
+            .roster
+            .entries()
+            .filter(|entry| entry.session == came_on || entry.created_at <= heard.sent_at);
         let ends: Vec<_> = ends.map(|entry| (entry.session, entry.stage)).collect();
         for (session, stage) in ends {
             if session != came_on {

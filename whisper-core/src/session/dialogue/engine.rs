@@ -190,6 +190,7 @@ impl Dialogue {
             self.roster.set_back(now);
             self.outbox.set_back(now);
             self.names.set_back(now);
+            self.inviting.set_back(now);
         }
         self.looked_at = now;
     }

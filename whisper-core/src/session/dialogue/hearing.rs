@@ -137,7 +137,10 @@ impl Dialogue {
                 self.acks.owe(step.now, name, step.rng);
             }
             Some(Content::Cover | Content::Close) => _ = self.names.note(step.now, name),
-            None => step.report(DialogueEvent::Malformed(session)),
+            None => {
+                self.names.note(step.now, name);
+                step.report(DialogueEvent::Malformed(session));
+            }
         }
     }
 
@@ -149,6 +152,7 @@ impl Dialogue {
             && !self.names.contains(&name)
             && !self.chunks.accepts(chunk)
         {
+            self.names.note(step.now, name);
             return step.report(DialogueEvent::Malformed(session));
         }
         self.acks.owe(step.now, name, step.rng);

@@ -44,6 +44,11 @@ pub(super) struct Inviting {
 }
 
 impl Inviting {
+    /// Notes that the clock was set back to `now`.
+    pub(super) fn set_back(&mut self, now: Timestamp) {
+        self.repeated_at = self.repeated_at.map(|at| at.min(now));
+    }
+
     pub(super) fn write(&self, writer: &mut Writer) {
         writer.put(&[self.one_time_used.into()]);
         put_option(writer, self.repeated_at, Writer::put_time);
