@@ -82,6 +82,11 @@ fn files_and_functions_are_small() {
         let lines: Vec<_> = text.lines().collect();
         assert!(lines.len() <= 500, "{}: {} lines", path.display(), lines.len());
         for (start, line) in lines.iter().enumerate().filter(|(_, line)| opens_function(line)) {
+            let first = lines[start..].iter().find(|line| line.ends_with(['{', ';']));
+            if first.is_some_and(|line| line.ends_with(';')) {
+                // A trait says what it is called, and no more.
+                continue;
+            }
             // rustfmt puts the closing brace below the first letter.
             let indent = line.len() - line.trim_start().len();
             let end = format!("{}}}", &line[..indent]);

@@ -152,8 +152,9 @@ impl Held {
     }
 }
 
-/// Messages that were sent in one breath come within this.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// Messages that were sent in one breath come within this: where a flood begins, an envelope waits for
+/// a peer for 5 s at most.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// Of 64 KiB each, 2 MiB for an account.
 const MOST_HELD: usize = 32;
 
