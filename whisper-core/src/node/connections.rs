@@ -286,7 +286,8 @@ impl Connections {
     pub(super) fn line_up_due(&mut self, now: Timestamp, pool: &Pool) {
         let Some(scatter) = &mut self.scatter else { return };
         for _ in 0..CELLS_PER_STEP {
-            let Some((slot, peer)) = scatter.pop(now) else { break };
+            let is_here = |peer| self.peers.contains_key(&peer);
+            let Some((slot, peer)) = scatter.pop(now, is_here) else { break };
             let connection = self.peers.get_mut(&peer);
             if let Some((connection, entry)) = connection.zip(pool.get(slot)) {
                 connection.window.line.push(entry.rating(), slot);

@@ -106,22 +106,20 @@ impl Node {
     }
 
     /// Has the peer pay for an envelope as for one of a packet of several: held or not, it is new
-    /// unless it is in the pool. Nothing, if it is, or has just died.
+    /// unless it is in the pool and does not begin here. Nothing, if it is known, or has just died.
     fn pay_for(&mut self, peer: PeerId, encoded: Encoded<'_>) -> Option<Envelope> {
         let (now, contended) = (self.now, self.is_contended());
         let hash = EnvelopeHash::new(keccak256(encoded.as_bytes()));
-        let slot = self.pool.find(&hash);
+        let slot = self.pool.find(&hash).filter(|slot| !self.connections.is_scattering(*slot));
         let price = if slot.is_some() { Price::Copy } else { Price::Whole };
         if let Some(allowance) = self.connections.allowance(peer, contended) {
             allowance.spend_work(now, price);
         }
-        let scatters = slot.is_some_and(|slot| self.connections.is_scattering(slot));
         let connection = self.connections.get_mut(peer)?;
         match slot {
-            Some(slot) if !scatters => {
+            Some(slot) => {
                 connection.window.line.bring(slot);
             }
-            Some(_) => {}
             None => connection.skew.note(now, encoded.issued()),
         }
         let is_over = intake::is_freshly_expired(now.as_secs(), &encoded);
@@ -132,6 +130,10 @@ impl Node {
     /// as if it were not.
     fn forward(&mut self, peer: PeerId, envelope: Envelope, rating: Rating) {
         let (hash, envelope) = (envelope.hash(), Arc::new(envelope));
+        // It begins here: those that wait for it go on to do so.
+        if self.pool.find(&hash).is_some() {
+            return;
+        }
         let Some(stems) = &self.stems else { return };
         let hop = self.route(stems, Some(peer), &envelope, rating);
         let ends = stems.ends(peer) || !stems.store.has_room(peer, &envelope);

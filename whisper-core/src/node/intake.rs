@@ -1,5 +1,6 @@
 //! What peers send: one packet after the other, judged before anything is believed.
 
+use alloc::collections::BTreeSet;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -143,7 +144,7 @@ impl Node {
             read.push(encoded);
         }
         judged.read = payload.len().saturating_sub(reader.rest().len());
-        for envelope in self.drop_known(peer, read) {
+        for (envelope, began_here) in self.drop_known(peer, read) {
             let (hash, rating) = (envelope.hash(), envelope.rating());
             if self.connections.get(peer).is_none() {
                 return;
@@ -152,6 +153,11 @@ impl Node {
             match self.admit(arrival, envelope) {
                 Ok(()) => {
                     self.note_flooded(peer, &hash);
+                    if let Some(connection) = self.connections.get_mut(peer) {
+                        connection.reward();
+                    }
+                }
+                Err(Rejection::Duplicate) if began_here => {
                     if let Some(connection) = self.connections.get_mut(peer) {
                         connection.reward();
                     }
@@ -179,9 +185,10 @@ impl Node {
     }
 
     /// The envelopes that are not in the pool, with their work; the peer pays for each before that is
-    /// looked at. What has expired on the way here is dropped unhashed: nobody is to blame, nobody is
+    /// looked at. So it is with those that begin here, which are marked: the peer is not to see that
+    /// they do. What has expired on the way here is dropped unhashed: nobody is to blame, nobody is
     /// told.
-    fn drop_known(&mut self, peer: PeerId, read: Vec<Encoded<'_>>) -> Vec<Envelope> {
+    fn drop_known(&mut self, peer: PeerId, read: Vec<Encoded<'_>>) -> Vec<(Envelope, bool)> {
         let (now, contended) = (self.now, self.is_contended());
         let (alive, dead): (Vec<_>, Vec<_>) =
             read.into_iter().partition(|encoded| !is_freshly_expired(now.as_secs(), encoded));
@@ -191,7 +198,8 @@ impl Node {
         let is_scattering = |slot| scatter.is_some_and(|scatter| scatter.contains(slot));
         let Some(connection) = self.connections.peers.get_mut(&peer) else { return Vec::new() };
         let mut prices = alloc::vec![Price::Whole; dead.len()];
-        let (mut unknown, mut waited_for, mut spread) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut unknown, mut spread) = (Vec::new(), Vec::new());
+        let mut waited_for = BTreeSet::new();
         dead.iter().for_each(|encoded| connection.skew.note(now, encoded.issued()));
         for (encoded, hash) in alive.into_iter().zip(hashes.into_iter().map(EnvelopeHash::new)) {
             let slot = self.pool.find(&hash);
@@ -200,14 +208,11 @@ impl Node {
             spread.extend(back.filter(|slot| is_own(*slot)).map(|_| hash));
             // Flooding brings each envelope once from each peer: a second copy is no copy of that.
             let is_copy = slot.is_some_and(|slot| connection.window.line.bring(slot));
-            prices.push(if is_copy { Price::Copy } else { Price::Whole });
-            match slot {
-                Some(slot) if is_scattering(slot) => waited_for.push(slot),
-                Some(_) => {}
-                None => {
-                    connection.skew.note(now, encoded.issued());
-                    unknown.push((encoded, hash));
-                }
+            let begun = slot.filter(|slot| is_scattering(*slot));
+            prices.push(if is_copy && begun.is_none() { Price::Copy } else { Price::Whole });
+            if slot.is_none() || begun.is_some() {
+                connection.skew.note(now, encoded.issued());
+                unknown.push((encoded, hash, begun.is_some_and(|slot| waited_for.insert(slot))));
             }
         }
         let told = |hash| Event::Spread { hash, from: peer };
@@ -216,7 +221,8 @@ impl Node {
         if let Some(allowance) = self.connections.allowance(peer, contended) {
             prices.into_iter().for_each(|price| allowance.spend_work(now, price));
         }
-        unknown.into_iter().map(|(encoded, hash)| encoded.to_envelope(hash)).collect()
+        let unknown = unknown.into_iter();
+        unknown.map(|(encoded, hash, began_here)| (encoded.to_envelope(hash), began_here)).collect()
     }
 
     /// Of peers that are not trusted nothing is looked at.

@@ -29,6 +29,7 @@ pub(super) struct Scatter {
 struct Begun {
     from: Option<PeerId>,
     waits: BTreeMap<PeerId, Timestamp>,
+    has_left: bool,
 }
 
 impl Scatter {
@@ -45,7 +46,7 @@ impl Scatter {
             return false;
         }
         *count = count.saturating_add(1);
-        self.begun.insert(slot, Begun { from, waits: BTreeMap::new() });
+        self.begun.insert(slot, Begun { from, waits: BTreeMap::new(), has_left: false });
         true
     }
 
@@ -71,13 +72,18 @@ impl Scatter {
         true
     }
 
-    /// The next peer whose wait is over, and for what.
-    pub(super) fn pop(&mut self, now: Timestamp) -> Option<(Slot, PeerId)> {
+    /// The next peer whose wait is over, and for what. It does not leave for one that is gone.
+    pub(super) fn pop(
+        &mut self,
+        now: Timestamp,
+        is_here: impl FnOnce(PeerId) -> bool,
+    ) -> Option<(Slot, PeerId)> {
         let (_, slot, peer) = self.due.first().copied().filter(|(due, ..)| *due <= now)?;
         self.due.pop_first();
         if let Some(begun) = self.begun.get_mut(&slot) {
             begun.waits.remove(&peer);
-            if begun.waits.is_empty() {
+            begun.has_left |= is_here(peer);
+            if begun.waits.is_empty() && begun.has_left {
                 drop(self.end(slot));
             }
         }

@@ -29,6 +29,9 @@ pub(in crate::node) struct Seats {
     has_begun: bool,
     /// Whether relays are taken from those that dialled us, since we dial nobody.
     listens: bool,
+    /// Whether there ever was a peer that we dialled. Then those that dial us are never relays: they
+    /// would need to keep the others away for ten minutes only.
+    has_dialled: bool,
 }
 
 /// A place for a relay.
@@ -60,6 +63,7 @@ impl Seats {
             alone_since: None,
             has_begun: false,
             listens: false,
+            has_dialled: false,
         }
     }
 
@@ -135,7 +139,7 @@ impl Seats {
             match holder {
                 Some(_) => *seat = Seat { holder: *holder, kept: None },
                 None if is_first => {
-                    *seat = Seat { holder: None, kept: Some(now.saturating_add(ABSENCE)) };
+                    *seat = Seat::kept_until(now.saturating_add(ABSENCE));
                 }
                 None => {}
             }
@@ -167,12 +171,17 @@ impl Seats {
         for seat in &mut self.seats {
             let Some(holder) = seat.holder else { continue };
             let is_here = members.iter().find(|member| member.peer == holder);
-            let fits = |member: &Member| {
-                eligible.iter().any(|own| own.peer == member.peer) && (member.stems || !offered)
-            };
+            let has_side =
+                |member: &Member| (member.direction == Direction::Inbound) == self.listens;
             match is_here {
-                None => *seat = Seat { holder: None, kept: Some(now.saturating_add(ABSENCE)) },
-                Some(member) if !fits(member) => *seat = Seat::default(),
+                // One that came back the other way may come back as it was.
+                None => *seat = Seat::kept_until(now.saturating_add(ABSENCE)),
+                Some(member) if !has_side(member) => {
+                    *seat = Seat::kept_until(now.saturating_add(ABSENCE));
+                }
+                Some(member) if member.light || offered && !member.stems => {
+                    *seat = Seat::default();
+                }
                 Some(_) => {}
             }
         }
@@ -180,8 +189,7 @@ impl Seats {
             seat.kept = seat.kept.filter(|until| *until > now);
         }
         if self.opens.is_none() && !eligible.is_empty() {
-            self.opens =
-                Some(now.saturating_add(if self.listens { Duration::ZERO } else { SETTLING }));
+            self.opens = Some(now.saturating_add(SETTLING));
         }
         self.is_open |= self.opens.is_some_and(|opens| opens <= now);
         self.is_open && self.fill(now, &eligible, offered, dice)
@@ -218,15 +226,28 @@ impl Seats {
         self.has_begun = true;
         let listened = self.listens;
         if members.iter().any(|member| member.direction == Direction::Outbound) {
-            self.alone_since = None;
-            self.listens = false;
+            let since = self.alone_since.take().filter(|_| self.has_dialled);
+            if since.is_some_and(|since| since.saturating_add(ABSENCE) <= now) {
+                self.settle_again(now);
+            }
+            (self.listens, self.has_dialled) = (false, true);
         } else {
             let since = *self.alone_since.get_or_insert(now);
-            self.listens |= since.saturating_add(ABSENCE) <= now;
+            self.listens |= since.saturating_add(ABSENCE) <= now && !self.has_dialled;
         }
         if listened != self.listens {
             self.clear();
             (self.opens, self.is_open) = (None, false);
+        }
+    }
+
+    /// After an outage the relays are waited for as after a start: the first that is back is none.
+    fn settle_again(&mut self, now: Timestamp) {
+        (self.opens, self.is_open) = (None, false);
+        if self.until > now {
+            let kept = Some(now.saturating_add(SETTLING));
+            let free = self.seats.iter_mut().filter(|seat| seat.holder.is_none());
+            free.for_each(|seat| seat.kept = seat.kept.max(kept));
         }
     }
 
@@ -235,7 +256,8 @@ impl Seats {
         let kept = self.seats.iter().filter_map(|seat| seat.kept).min();
         let period = self.are_taken().then_some(self.until);
         let opens = self.opens.filter(|_| !self.is_open);
-        let alone = self.alone_since.filter(|_| !self.listens && has_peers);
+        let may_turn = has_peers && !self.listens && !self.has_dialled;
+        let alone = self.alone_since.filter(|_| may_turn);
         let side = alone.map(|since| since.saturating_add(ABSENCE));
         [kept, period, opens, side].into_iter().flatten().min()
     }
@@ -256,6 +278,11 @@ impl Seats {
 }
 
 impl Seat {
+    /// A place whose holder is away.
+    const fn kept_until(until: Timestamp) -> Self {
+        Self { holder: None, kept: Some(until) }
+    }
+
     const fn is_taken(&self) -> bool {
         self.holder.is_some() || self.kept.is_some()
     }

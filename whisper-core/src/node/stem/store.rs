@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 use core::ops::Bound;
 use core::time::Duration;
 
+use super::LARGEST;
 use crate::envelope::Envelope;
 use crate::envelope::EnvelopeHash;
 use crate::peer::PeerId;
@@ -28,8 +29,10 @@ pub(in crate::node) struct Store {
     shares: BTreeMap<PeerId, Share>,
     brought_bytes: usize,
     own_bytes: usize,
-    /// What all shares may be, in bytes.
-    limit: usize,
+    /// What one share may be, in bytes, whatever others are.
+    share: usize,
+    /// What all shares together may be, so that memory is bounded whoever connects.
+    guard: usize,
     /// Up to where those that wait were looked at again, while that is under way.
     looked: Option<Option<EnvelopeHash>>,
 }
@@ -61,8 +64,11 @@ struct Share {
 }
 
 impl Store {
-    pub(super) const fn new(limit: usize) -> Self {
+    /// A store for envelopes of others of about `limit` bytes in all.
+    pub(super) fn new(limit: usize) -> Self {
         Self {
+            share: (limit / EDGES).clamp(LARGEST.saturating_add(OVERHEAD), BYTES),
+            guard: limit.saturating_mul(2),
             held: BTreeMap::new(),
             due: BTreeSet::new(),
             waiting: BTreeSet::new(),
@@ -70,7 +76,6 @@ impl Store {
             shares: BTreeMap::new(),
             brought_bytes: 0,
             own_bytes: 0,
-            limit,
             looked: None,
         }
     }
@@ -89,14 +94,15 @@ impl Store {
     }
 
     /// Whether an envelope that a peer brings has a place. What is held already counts as new, since
-    /// a peer could find out otherwise.
+    /// a peer could find out otherwise. What others hold counts only against the guard: who filled
+    /// what all share would see own envelopes alone passed on.
     pub(in crate::node) fn has_room(&self, peer: PeerId, envelope: &Envelope) -> bool {
         let bytes = cost(envelope);
         let (count, own) =
             self.shares.get(&peer).map_or((0, 0), |share| (share.envelopes, share.bytes));
         count < ENVELOPES
-            && own.saturating_add(bytes) <= BYTES
-            && self.brought_bytes.saturating_add(bytes) <= self.limit
+            && own.saturating_add(bytes) <= self.share
+            && self.brought_bytes.saturating_add(bytes) <= self.guard
     }
 
     /// Holds an envelope until `due`.
@@ -254,7 +260,9 @@ fn cost(envelope: &Envelope) -> usize {
     envelope.encoded_len().saturating_add(OVERHEAD)
 }
 
-/// How many envelopes of one peer are held. It fills no more of the store than this.
+/// How many envelopes of one peer are held.
 const ENVELOPES: usize = 64;
-/// How many bytes of one peer are held.
+/// How many bytes of one peer are held at most.
 const BYTES: usize = 256 * 1024;
+/// How many edges fill the store with their shares. Chosen: twice as many fill the guard.
+const EDGES: usize = 48;

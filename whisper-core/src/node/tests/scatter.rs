@@ -146,3 +146,39 @@ fn what_is_gone_is_waited_for_by_nobody() {
     let _ = node.handle(after(60_000), Input::Timeout).count();
     assert_eq!((node.pool().len(), begun(&node)), (0, 0));
 }
+
+#[test]
+fn what_only_a_peer_waited_for_that_hangs_up_has_never_left() {
+    let mut node = node_with(scattering(), &[ALICE]);
+    let _ = node.publish(NOW, long_letter(1)).unwrap().count();
+    step(&mut node, Input::Disconnected(ALICE));
+    assert_eq!(run(&mut node, after(6_000), code::MESSAGES), []);
+    let _ = node.handle(after(6_000), outbound(BOB)).count();
+    let outputs = receive(&mut node, after(6_000), BOB, code::STATUS, &status(0.0, true));
+    assert_eq!(sent_to(&outputs, BOB, code::MESSAGES), Vec::<Vec<u8>>::new());
+    assert_eq!(run(&mut node, after(12_000), code::MESSAGES).len(), 1);
+    // It has left, though the last that waits hangs up.
+    for peer in [ALICE, CAROL].map(|peer| PeerId::new(peer.as_u64() + 10)) {
+        let _ = node.handle(after(12_000), outbound(peer)).count();
+        let outputs = receive(&mut node, after(12_000), peer, code::STATUS, &status(0.0, true));
+        assert_eq!(sent_to(&outputs, peer, code::MESSAGES).len(), 1);
+    }
+}
+
+#[test]
+fn what_has_left_for_one_is_relayed_at_once_after_the_others_have_hung_up() {
+    let mut node = node_with(scattering(), &peers(9));
+    let _ = node.publish(NOW, long_letter(1)).unwrap().count();
+    let due = node.poll_timeout().unwrap();
+    let first = run(&mut node, due, code::MESSAGES);
+    assert_eq!(first.len(), 1);
+    for peer in peers(9) {
+        let _ = node.handle(due, Input::Disconnected(peer)).count();
+    }
+    run(&mut node, after(6_000), code::MESSAGES);
+    assert_eq!(node.connections.scatter.as_ref().unwrap().len(), 0);
+    let new = PeerId::new(20);
+    let _ = node.handle(after(6_000), outbound(new)).count();
+    let outputs = receive(&mut node, after(6_000), new, code::STATUS, &status(0.0, true));
+    assert_eq!(sent_to(&outputs, new, code::MESSAGES).len(), 1);
+}

@@ -207,6 +207,73 @@ fn k11b_a_probe_by_a_stem_finds_neither_holder_nor_author() {
 }
 
 #[test]
+fn k10_who_fill_their_shares_leave_the_stems_of_other_edges_alone() {
+    // In all they bring more than the store may have held in their shares together.
+    for pool_bytes in [stemming().pool_bytes, 16 * 1_024 * 1_024] {
+        let config = Config { pool_bytes, ..stemming() };
+        let mut node = settled_as(config, 7, &[R1, R2], &[]);
+        let on: Vec<PeerId> = edges(&node, false).take(20).collect();
+        let (bringer, probers) = on.split_first().unwrap();
+        for peer in &on {
+            join(&mut node, SETTLED, *peer, Direction::Inbound, &offer());
+        }
+        let (mut number, mut flooded) = (100, 0);
+        for prober in probers {
+            for _ in 0..5 {
+                let large = lasting(number, 60, 60_000);
+                receive(&mut node, SETTLED, *prober, STEM, &one(&large));
+                take_all(&mut node, SETTLED);
+                flooded += usize::from(node.pool().find(&large.hash()).is_some());
+                number += 1;
+            }
+        }
+        assert!(flooded >= probers.len(), "their shares are full: {flooded}");
+        // As one of its own, and one as large: only its edge counts.
+        for (number, length) in [(1, 40), (2, 60_000)] {
+            let [own, other] = [number, number + 10].map(|number| lasting(number, 60, length));
+            let outputs = publish(&mut node, SETTLED, own);
+            let passed = went(&outputs, STEM).len();
+            take_all(&mut node, SETTLED);
+            let outputs = receive(&mut node, SETTLED, *bringer, STEM, &one(&other));
+            assert_eq!((passed, went(&outputs, STEM).len()), (1, 1), "{pool_bytes} {length}");
+            take_all(&mut node, SETTLED);
+        }
+    }
+}
+
+/// Whether a prober is cut or left unread that has annoyed so often, and then brings what begins here
+/// or is new.
+fn judged(code: u8, scatters: bool, config: Config, (annoys, brings): (u32, u32)) -> Vec<Output> {
+    let prober = edges(&settled(&[R1, R2], &[]), false).next().unwrap();
+    let mut node = settled_as(config, 7, &[R1, R2], &[prober]);
+    if scatters {
+        let rating = node.judge(&note(1)).unwrap();
+        node.release(Arrival::OWN, Arc::new(note(1)), rating).unwrap();
+        assert!(node.connections.is_scattering(node.pool().find(&note(1).hash()).unwrap()));
+        let _ = node.connections.outputs().count();
+    }
+    let hush = |node: &mut Node| receive(node, SETTLED, prober, STEM, &[0xc1, 0x80]);
+    (0..annoys).for_each(|_| drop(hush(&mut node)));
+    let bring = |_| receive(&mut node, SETTLED, prober, code, &one(&note(1)));
+    let mut outputs: Vec<Output> = (0..brings).flat_map(bring).collect();
+    outputs.extend(hush(&mut node));
+    let is_told = |output: &Output| matches!(output, Output::Throttle(..) | Output::Disconnect(..));
+    outputs.into_iter().filter(is_told).collect()
+}
+
+#[test]
+fn k11b_points_and_price_do_not_tell_what_begins_here() {
+    let roomy = Config { budgets: None, ..stemming() };
+    for code in [STEM, MESSAGES] {
+        assert_eq!(judged(code, false, roomy, (19, 1)), [], "forgiven one point");
+        assert_eq!(judged(code, true, roomy, (19, 1)), [], "points, {code}");
+        let paid = judged(code, false, tight(), (0, 2));
+        assert!(paid.iter().any(|output| matches!(output, Output::Throttle(..))));
+        assert_eq!(judged(code, true, tight(), (0, 2)), paid, "price, {code}");
+    }
+}
+
+#[test]
 fn k11b_a_probe_by_the_flood_finds_neither_holder_nor_author() {
     let probe = |node: &mut Node, peer| bring(node, peer, MESSAGES, &note(1));
     for ends in [false, true] {

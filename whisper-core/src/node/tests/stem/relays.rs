@@ -175,19 +175,90 @@ fn where_nobody_offers_stems_one_peer_floods_for_us() {
 }
 
 #[test]
-fn who_dials_nobody_floods_for_ten_minutes_and_then_takes_relays_that_dialled_it() {
+fn who_has_dialled_nobody_yet_floods_for_ten_minutes_and_then_takes_relays_that_dialled_it() {
     let mut node = settled(&[], &[ALICE, BOB]);
     let outputs = publish(&mut node, SETTLED, note(1));
     assert!(outputs.iter().any(is_event(|event| matches!(event, Event::Admitted { .. }))));
     assert_eq!(went(&bare(run(&mut node, later(6_000))), MESSAGES).len(), 2);
-    run(&mut node, after(600_000));
+    run(&mut node, after(629_999));
+    assert_eq!(relays(&node), BTreeSet::new(), "they settle as those do that we dialled");
+    run(&mut node, after(630_000));
     assert_eq!(relays(&node), BTreeSet::from([ALICE, BOB]));
-    let envelope = Draft::new(after(600_000), Duration::from_secs(60), Topic::default(), vec![]);
+    let envelope = Draft::new(after(630_000), Duration::from_secs(60), Topic::default(), vec![]);
     let envelope = envelope.unwrap().seal_rated(Rating::new(0.001).unwrap()).unwrap();
-    assert_eq!(went(&publish(&mut node, after(600_000), envelope), STEM).len(), 1);
-    join(&mut node, after(600_000), R1, Direction::Outbound, &offer());
-    run(&mut node, after(640_000));
+    assert_eq!(went(&publish(&mut node, after(630_000), envelope), STEM).len(), 1);
+    join(&mut node, after(630_000), R1, Direction::Outbound, &offer());
+    run(&mut node, after(670_000));
     assert_eq!(relays(&node), BTreeSet::from([R1]));
+}
+
+/// Both relays leave, and for eleven minutes there is nobody whom we dial.
+fn after_an_outage(meanwhile: impl Fn(&mut Node)) -> (Node, Vec<Output>) {
+    let mut node = settled(&[R1, R2], &[]);
+    [R1, R2].into_iter().for_each(|relay| leave(&mut node, SETTLED, relay));
+    meanwhile(&mut node);
+    let outputs = bare(run(&mut node, later(660_000)));
+    (node, outputs)
+}
+
+#[test]
+fn k14_an_outage_keeps_the_relays_though_another_peer_is_back_first() {
+    let before = settled(&[R1, R2], &[]).stems.as_ref().unwrap().seats.holders();
+    let (mut node, _) = after_an_outage(|_| ());
+    join(&mut node, later(660_000), R3, Direction::Outbound, &offer());
+    let quick = bare(run(&mut node, later(689_999)));
+    let told = |event: &Event| matches!(event, Event::Relays { .. });
+    assert!(!quick.iter().any(is_event(told)), "all may settle again: {quick:?}");
+    let waits = publish(&mut node, later(689_999), lasting(1, 3_000, 40));
+    assert_eq!(went(&waits, STEM), [], "a relay is waited for");
+    [R1, R2].into_iter().for_each(|relay| {
+        join(&mut node, later(689_999), relay, Direction::Outbound, &offer());
+    });
+    let _ = node.prefer_relays(later(689_999), &before.0, before.1).count();
+    run(&mut node, later(760_000));
+    assert_eq!(node.stems.as_ref().unwrap().seats.holders(), before);
+}
+
+#[test]
+fn k14_an_outage_makes_no_relay_of_a_peer_that_dials_us() {
+    let before = settled(&[R1, R2], &[]).stems.as_ref().unwrap().seats.holders();
+    let (mut node, outputs) = after_an_outage(|node| {
+        join(node, later(1_000), ALICE, Direction::Inbound, &offer());
+    });
+    let told = |event: &Event| matches!(event, Event::Relays { .. });
+    assert!(!outputs.iter().any(is_event(told)), "{outputs:?}");
+    let outputs = bare(run(&mut node, later(3_600_000)));
+    assert!(!outputs.iter().any(is_event(told)), "nor later");
+    assert_eq!(relays(&node), BTreeSet::new());
+    [R1, R2].into_iter().for_each(|relay| {
+        join(&mut node, later(3_600_000), relay, Direction::Outbound, &offer());
+    });
+    let _ = node.prefer_relays(later(3_600_000), &before.0, before.1).count();
+    run(&mut node, later(3_700_000));
+    assert_eq!(node.stems.as_ref().unwrap().seats.holders(), before);
+}
+
+#[test]
+fn a_relay_that_comes_back_by_dialling_us_is_waited_for() {
+    let mut node = settled(&[R1, R2], &[]);
+    let (before, until) = node.stems.as_ref().unwrap().seats.holders();
+    join(&mut node, SETTLED, R3, Direction::Outbound, &offer());
+    leave(&mut node, SETTLED, R1);
+    let back = PeerId::new(99);
+    join(&mut node, later(1), back, Direction::Inbound, &offer());
+    let kept = |by: PeerId| -> Vec<_> {
+        before.iter().map(|was| was.map(|was| if was == R1 { by } else { was })).collect()
+    };
+    let _ = node.prefer_relays(later(1), &kept(back), until).count();
+    assert_eq!(relays(&node), BTreeSet::from([R2]), "it is no relay, and its place is kept");
+    run(&mut node, later(600_000));
+    assert_eq!(relays(&node), BTreeSet::from([R2]));
+    run(&mut node, later(600_001));
+    assert_eq!(relays(&node), BTreeSet::from([R2, R3]));
+    let dialled = PeerId::new(98);
+    join(&mut node, later(700_000), dialled, Direction::Outbound, &offer());
+    let _ = node.prefer_relays(later(700_000), &kept(dialled), until).count();
+    assert_eq!(holders(&node), kept(dialled));
 }
 
 #[test]
