@@ -357,6 +357,7 @@ impl Driver {
 
     pub(crate) fn redraw_relays(&mut self) {
         let now = self.clock.now();
+        self.effects.relays.forget();
         for output in self.node.redraw_relays(now) {
             self.effects.carry_out(now, output);
         }

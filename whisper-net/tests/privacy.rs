@@ -12,11 +12,13 @@ use rand_core::Rng;
 use rand_core::SeedableRng;
 use tokio::time;
 use whisper_core::inbox::Filter;
+use whisper_core::node::Rejection;
 use whisper_net::Config;
 use whisper_net::DeliveryState;
 use whisper_net::Entropy;
 use whisper_net::Handle;
 use whisper_net::Post;
+use whisper_net::PostError;
 use whisper_net::Privacy;
 use whisper_net::memory::MemoryNetwork;
 
@@ -114,7 +116,7 @@ async fn k14_a_restart_keeps_the_relays() {
     let network = MemoryNetwork::new();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("relays");
-    let relays: Vec<Handle> = (0..6).map(|at| start(&network, &format!("relay {at}"))).collect();
+    let relays: Vec<Handle> = (0..6).map(|at| start(&network, &format!("relay-{at}"))).collect();
     let start_alice = || {
         let relays_file = Some(path.clone());
         whisper_net::start(Config { relays_file, ..hidden(&network, "alice") }).unwrap()
@@ -133,7 +135,7 @@ async fn k14_a_restart_keeps_the_relays() {
         }
         alice.shutdown().await;
     }
-    assert_eq!(kept[0].lines().count(), 3, "{kept:?}");
+    assert_eq!(kept[0].split_whitespace().count(), 5, "until when, and two relays: {kept:?}");
     assert!(kept[0] == kept[1] && kept[1] != kept[2], "{kept:?}");
 }
 
@@ -160,4 +162,95 @@ async fn k4b_nothing_leaves_because_an_envelope_was_opened() {
     }
     assert_eq!(left[0], left[1]);
     assert!(left[0] > 0, "it was relayed");
+}
+
+#[tokio::test(start_paused = true)]
+async fn k14_an_outage_of_eleven_minutes_keeps_the_relays() {
+    let network = MemoryNetwork::new();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("relays");
+    let relays_file = Some(path.clone());
+    let alice = whisper_net::start(Config { relays_file, ..hidden(&network, "alice") }).unwrap();
+    let names: Vec<String> = (0..6).map(|at| format!("relay-{at}")).collect();
+    let relays: Vec<Handle> = names.iter().map(|name| start(&network, name)).collect();
+    for relay in &relays {
+        alice.dial(relay.local_address().unwrap()).await.unwrap();
+    }
+    time::sleep(Duration::from_secs(40)).await;
+    let kept = std::fs::read_to_string(&path).unwrap();
+    assert_eq!(kept.split_whitespace().count(), 5, "{kept}");
+    for relay in relays {
+        relay.shutdown().await;
+    }
+    // One that dials us is here all the time.
+    let bob = start(&network, "bob");
+    bob.dial(alice.local_address().unwrap()).await.unwrap();
+    time::sleep(Duration::from_secs(660)).await;
+    // Others are back first, and stand in.
+    let (first, last): (Vec<_>, Vec<_>) =
+        names.iter().partition(|name| !kept.contains(name.as_str()));
+    let _first: Vec<Handle> = first.into_iter().map(|name| start(&network, name)).collect();
+    time::sleep(Duration::from_secs(120)).await;
+    let _last: Vec<Handle> = last.into_iter().map(|name| start(&network, name)).collect();
+    time::sleep(Duration::from_secs(900)).await;
+    let after = std::fs::read_to_string(&path).unwrap();
+    for (before, after) in kept.lines().zip(after.lines()) {
+        assert!(after.starts_with(before), "{before}: {after}");
+    }
+    assert!(after.len() > kept.len() && !after.contains("bob"), "{after}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn k14_a_peer_that_dials_takes_no_place_after_a_restart() {
+    let network = MemoryNetwork::new();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("relays");
+    let start_alice = || {
+        let relays_file = Some(path.clone());
+        whisper_net::start(Config { relays_file, ..hidden(&network, "alice") }).unwrap()
+    };
+    let alice = start_alice();
+    let relays = ["relay-0", "relay-1"].map(|name| start(&network, name));
+    for relay in &relays {
+        alice.dial(relay.local_address().unwrap()).await.unwrap();
+    }
+    time::sleep(Duration::from_secs(40)).await;
+    let kept = std::fs::read_to_string(&path).unwrap();
+    assert_eq!(kept.split_whitespace().count(), 5, "{kept}");
+    alice.shutdown().await;
+    for relay in relays {
+        relay.shutdown().await;
+    }
+    let (alice, bob) = (start_alice(), start(&network, "bob"));
+    bob.dial(alice.local_address().unwrap()).await.unwrap();
+    time::sleep(Duration::from_secs(900)).await;
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), kept);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_no_relay_brings_back_and_a_full_pool_refuses_is_said_to_be_lost() {
+    let network = MemoryNetwork::new();
+    let mut config = hidden(&network, "alice");
+    (config.node.pool_bytes, config.node.guarded) = (16 * 1_024, false);
+    let alice = whisper_net::start(config).unwrap();
+    let near = start(&network, "near");
+    let filler =
+        whisper_net::start(Config { privacy: Privacy::Fast, ..hidden(&network, "filler") })
+            .unwrap();
+    connect(&alice, &near).await;
+    connect(&filler, &alice).await;
+    time::sleep(Duration::from_secs(40)).await;
+    let long = Duration::from_secs(600);
+    let better = common::rating(0.05);
+    for number in 0..80_u8 {
+        let post = Post::to_all(key(), TOPIC, vec![number; 300]);
+        let post = Post { ttl: long, target: Some(better), ..post };
+        within(filler.post(post).sent()).await.unwrap();
+    }
+    let post = Post::to_all(key(), TOPIC, "lost");
+    let post = Post { ttl: long, target: Some(common::rating(0.001)), ..post };
+    let delivery = alice.post(post);
+    within(delivery.sent()).await.unwrap();
+    let lost = DeliveryState::Failed(PostError::Rejected(Rejection::PoolFull));
+    within(delivery.until(|state| *state == lost)).await.unwrap();
 }

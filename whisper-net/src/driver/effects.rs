@@ -147,6 +147,9 @@ impl Effects {
             node::Event::Admitted { envelope, from } => {
                 self.totals.admitted += 1;
                 self.watchers.tell(&envelope, envelope.size());
+                if from.is_none() {
+                    self.posts.admitted(&envelope.hash());
+                }
                 let origin = from.map_or(Origin::Own, |peer| Origin::Network(self.network(peer)));
                 self.arrivals.push(Arrival::admitted(envelope, origin));
             }
@@ -154,7 +157,7 @@ impl Effects {
                 self.arrivals.push(Arrival::direct(envelope, from));
             }
             node::Event::Relays { peers, until } => {
-                self.prefers_others |= self.relays.drawn(&peers, until);
+                self.prefers_others |= self.relays.drawn(now, &peers, until);
             }
             own => self.posts.note(now, &own),
         }

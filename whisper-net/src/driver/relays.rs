@@ -21,6 +21,8 @@ pub(crate) struct RelayBook {
     /// Those whom the engine was told of, and has drawn others all the same.
     refused: BTreeSet<PeerId>,
     told: BTreeSet<PeerId>,
+    /// When what the engine drew in place of those that are kept was to end.
+    other: Option<Timestamp>,
 }
 
 /// The relays, as they stand in the file.
@@ -43,7 +45,8 @@ impl RelayBook {
                 (None, Kept::default())
             }
         };
-        Self { path, kept, names: BTreeMap::new(), refused: BTreeSet::new(), told: BTreeSet::new() }
+        let (names, refused, told) = (BTreeMap::new(), BTreeSet::new(), BTreeSet::new());
+        Self { path, kept, names, refused, told, other: None }
     }
 
     /// Notes who is at the other end of a connection.
@@ -88,13 +91,34 @@ impl RelayBook {
         self.kept.places.iter().map(holder).collect()
     }
 
-    /// Keeps the relays that were drawn; true if others, who were kept and are here, go before them.
-    pub(super) fn drawn(&mut self, peers: &[Option<PeerId>], until: Timestamp) -> bool {
-        let is_new = self.kept.until != until;
+    /// Forgets all, since others are to be drawn.
+    pub(super) fn forget(&mut self) {
+        self.begin(Timestamp::default());
+        self.save();
+    }
+
+    /// Begins a period, of which nobody is known yet.
+    fn begin(&mut self, until: Timestamp) {
+        self.kept = Kept { until, places: Vec::new() };
+        self.refused.clear();
+        self.told.clear();
+        self.other = None;
+    }
+
+    /// Keeps the relays that were drawn; true if others, who were kept, go before them: until their
+    /// period is over no others are kept, whatever the engine has lost or drawn meanwhile.
+    pub(super) fn drawn(
+        &mut self,
+        now: Timestamp,
+        peers: &[Option<PeerId>],
+        until: Timestamp,
+    ) -> bool {
+        let is_new = self.is_empty() || self.kept.until <= now;
         if is_new {
-            self.kept = Kept { until, places: Vec::new() };
-            self.refused.clear();
-            self.told.clear();
+            self.begin(until);
+        } else if self.kept.until != until {
+            // Once: an engine that takes no period as long as this one would be asked for ever.
+            return self.other.replace(until) != Some(until);
         }
         self.kept.places.resize_with(peers.len().max(self.kept.places.len()), Vec::new);
         let passed_over = self.holders().into_iter().zip(peers);
@@ -172,7 +196,9 @@ mod tests {
     use super::*;
     use crate::transport::Direction;
 
+    const NOW: Timestamp = Timestamp::from_secs(1_600_000_000);
     const UNTIL: Timestamp = Timestamp::from_secs(1_600_600_000);
+    const LATER: Timestamp = Timestamp::from_secs(1_600_700_000);
 
     fn facts(name: &str) -> PeerFacts {
         PeerFacts { endpoint: name.to_owned(), ..PeerFacts::new("test", Direction::Outbound) }
@@ -191,7 +217,7 @@ mod tests {
         book.connected(PeerId::new(1), &facts("a"));
         book.connected(PeerId::new(2), &facts("b"));
         assert!(!book.is_kept(PeerId::new(1)));
-        assert!(!book.drawn(&[peer(1), peer(2)], UNTIL));
+        assert!(!book.drawn(NOW, &[peer(1), peer(2)], UNTIL));
         drop(book);
         let mut book = RelayBook::open(Some(path.clone()));
         assert_eq!(book.preferred(), Some((vec![None, None], UNTIL)));
@@ -212,21 +238,41 @@ mod tests {
         let mut book = RelayBook::open(None);
         book.connected(PeerId::new(1), &facts("a"));
         book.connected(PeerId::new(2), &facts("b"));
-        book.drawn(&[peer(1)], UNTIL);
+        book.drawn(NOW, &[peer(1)], UNTIL);
         book.disconnected(PeerId::new(1));
-        assert!(!book.drawn(&[peer(2)], UNTIL));
+        assert!(!book.drawn(NOW, &[peer(2)], UNTIL));
         book.connected(PeerId::new(3), &facts("c"));
-        assert!(book.drawn(&[peer(3)], UNTIL), "b is here");
+        assert!(book.drawn(NOW, &[peer(3)], UNTIL), "b is here");
         assert_eq!(book.preferred(), Some((vec![peer(2)], UNTIL)));
         book.connected(PeerId::new(4), &facts("a"));
         assert_eq!(book.preferred(), Some((vec![peer(4)], UNTIL)));
         // The engine does not take it: it is asked once.
-        assert!(!book.drawn(&[peer(3)], UNTIL));
-        assert!(!book.drawn(&[peer(3)], UNTIL));
+        assert!(!book.drawn(NOW, &[peer(3)], UNTIL));
+        assert!(!book.drawn(NOW, &[peer(3)], UNTIL));
         // A new period knows none of them.
-        let later = Timestamp::from_secs(1_700_000_000);
-        assert!(!book.drawn(&[peer(3)], later));
-        assert_eq!(book.preferred(), Some((vec![peer(3)], later)));
+        assert!(!book.drawn(UNTIL, &[peer(3)], LATER));
+        assert_eq!(book.preferred(), Some((vec![peer(3)], LATER)));
+    }
+
+    #[test]
+    fn k14_only_a_period_that_is_over_and_a_redraw_by_hand_end_what_is_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("relays");
+        let mut book = RelayBook::open(Some(path.clone()));
+        for (number, name) in [(1, "a"), (2, "b"), (3, "c")] {
+            book.connected(PeerId::new(number), &facts(name));
+        }
+        book.drawn(NOW, &[peer(1), peer(2)], UNTIL);
+        let written = std::fs::read(&path).unwrap();
+        let before_end = UNTIL.saturating_sub(std::time::Duration::from_millis(1));
+        assert!(book.drawn(before_end, &[peer(3), None], LATER), "those that are kept go before");
+        assert!(!book.drawn(before_end, &[peer(3), None], LATER), "it was asked once");
+        assert_eq!(book.preferred(), Some((vec![peer(1), peer(2)], UNTIL)));
+        assert_eq!(std::fs::read(&path).unwrap(), written);
+        book.forget();
+        assert_eq!(RelayBook::open(Some(path)).preferred(), None);
+        assert!(!book.drawn(before_end, &[peer(3), None], LATER));
+        assert_eq!(book.preferred(), Some((vec![peer(3), None], LATER)));
     }
 
     #[test]
@@ -237,7 +283,7 @@ mod tests {
         let mut book = RelayBook::open(Some(path.clone()));
         assert_eq!(book.preferred(), None);
         book.connected(PeerId::new(1), &facts("a"));
-        assert!(!book.drawn(&[peer(1)], UNTIL));
+        assert!(!book.drawn(NOW, &[peer(1)], UNTIL));
         assert_eq!(std::fs::read(&path).unwrap(), b"the key of somebody");
         keyfile::replace_private(&path, b"relays until 1600600000000\na\n\n").unwrap();
         let mut book = RelayBook::open(Some(path.clone()));

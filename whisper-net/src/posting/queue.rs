@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use whisper_core::envelope::Envelope;
 use whisper_core::envelope::EnvelopeHash;
+use whisper_core::node::Departure;
 use whisper_core::node::Event;
 use whisper_core::node::Rejection;
 use whisper_core::packet::Refusal;
@@ -42,6 +43,8 @@ pub(crate) struct PostQueue {
 struct Tracked {
     sent: usize,
     first_sent: Option<Timestamp>,
+    /// How many peers had had it when it came into the pool, from where it is flooded.
+    sent_before: Option<usize>,
     has_spread: bool,
     acknowledged: usize,
     refused: usize,
@@ -170,6 +173,13 @@ impl PostQueue {
         }
     }
 
+    /// Notes that an envelope of ours is in the pool.
+    pub(crate) fn admitted(&mut self, hash: &EnvelopeHash) {
+        if let Some(tracked) = self.published.get_mut(hash) {
+            tracked.sent_before.get_or_insert(tracked.sent);
+        }
+    }
+
     /// Notes what became of an envelope.
     pub(crate) fn note(&mut self, now: Timestamp, event: &Event) {
         let count = |counted: &mut usize| *counted = counted.saturating_add(1);
@@ -186,9 +196,11 @@ impl PostQueue {
                 tracked.refusal = *why;
             }),
             Event::Spread { hash, .. } => self.update(hash, |tracked| tracked.has_spread = true),
-            Event::Gone { hash, .. } => {
-                if let Some(tracked) = self.published.remove(hash).filter(|gone| gone.sent == 0) {
-                    tracked.state.send_replace(DeliveryState::Expired);
+            Event::Gone { hash, why } => {
+                if let Some(tracked) = self.published.remove(hash)
+                    && let Some(end) = tracked.end(*why)
+                {
+                    tracked.state.send_replace(end);
                 }
             }
             Event::Ready(_)
@@ -254,11 +266,26 @@ impl Tracked {
         Self {
             sent: 0,
             first_sent: None,
+            sent_before: None,
             has_spread: false,
             acknowledged: 0,
             refused: 0,
             refusal: Refusal::Other,
             state,
+        }
+    }
+
+    /// What is said when it is gone, unless all is said: nobody has had it, or only relays that did
+    /// not bring it back, and there was no place to flood it from.
+    fn end(&self, why: Departure) -> Option<DeliveryState> {
+        let is_flooded = self.sent_before.is_some_and(|before| before < self.sent);
+        let is_safe = is_flooded || self.has_spread || self.acknowledged > 0;
+        if self.sent == 0 {
+            Some(DeliveryState::Expired)
+        } else if why == Departure::Evicted && !is_safe {
+            Some(DeliveryState::Failed(PostError::Rejected(Rejection::PoolFull)))
+        } else {
+            None
         }
     }
 

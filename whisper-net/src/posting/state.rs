@@ -65,7 +65,8 @@ pub enum DeliveryState {
     Expired,
     /// It was given up. Final.
     Cancelled,
-    /// It could not be sent. Final.
+    /// It could not be sent; or a relay has had it and it did not come back, and then this node had no
+    /// place in its pool to send it to all: it may be lost. Final.
     Failed(PostError),
 }
 
