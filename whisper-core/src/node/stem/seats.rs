@@ -173,12 +173,9 @@ impl Seats {
             let is_here = members.iter().find(|member| member.peer == holder);
             let has_side =
                 |member: &Member| (member.direction == Direction::Inbound) == self.listens;
-            match is_here {
-                // One that came back the other way may come back as it was.
+            // One that came back by dialling us may come back as it was.
+            match is_here.filter(|member| has_side(member)) {
                 None => *seat = Seat::kept_until(now.saturating_add(ABSENCE)),
-                Some(member) if !has_side(member) => {
-                    *seat = Seat::kept_until(now.saturating_add(ABSENCE));
-                }
                 Some(member) if member.light || offered && !member.stems => {
                     *seat = Seat::default();
                 }
