@@ -84,7 +84,7 @@ impl Book {
     pub(super) fn closed(
         &self,
         sent_at: Timestamp,
-        session: Session,
+        session: &Session,
         mut change: Change,
     ) -> Change {
         let ends = |session: &Session| session.facts.created_at <= sent_at;
@@ -93,7 +93,7 @@ impl Book {
         for other in others.filter(|other| ends(other)) {
             change.end(other, Ended::ClosedByPeer);
         }
-        change.end(&session, Ended::ClosedByPeer);
+        change.end(session, Ended::ClosedByPeer);
         change
     }
 

@@ -295,7 +295,7 @@ impl Sessions {
                     }
                 }
             }
-            Some(Content::Close) => return Ok(self.live.closed(sent_at, session, change)),
+            Some(Content::Close) => return Ok(self.live.closed(sent_at, &session, change)),
             // The peer that invites without a word learns that it was heard.
             Some(Content::Cover) => session.start_ack(now, rng),
             // Of a session that is not accepted nothing but the invitation and its end is reported.
