@@ -16,6 +16,7 @@ use whisper_net::Event;
 use whisper_net::rlpx::RlpxConfig;
 use whisper_net::rlpx::RlpxTransport;
 use whisper_net::transport::Protocol;
+use whisper_net::transport::Transport;
 
 use crate::cancel::CancelToken;
 use crate::conversations::Conversations;
@@ -217,13 +218,8 @@ impl Node {
         faults::enter("Node.start");
         runtime::run(None, async move {
             let transport = RlpxTransport::bind(config.rlpx()?).await?;
-            let (dial, ledger) = (config.peers.clone(), config.ledger);
-            let node = engine::relay(config.light, config.min_rating, config.pool_mib)?;
-            let privacy = config.privacy.map_or_else(net::Privacy::default, Into::into);
-            let relays_file = config.relays_file.map(Into::into);
-            let config =
-                net::Config { dial, node, privacy, relays_file, ..net::Config::new(transport) };
-            let handle = net::start(config)?;
+            let ledger = config.ledger;
+            let handle = net::start(config.into_net(transport)?)?;
             let events = Arc::new(Inflight::new(handle.events().await?));
             Ok(Arc::new(Self { handle, ledger, events }))
         })
@@ -385,6 +381,13 @@ impl NodeConfig {
         }
         Ok(RlpxConfig { listen: listen.transpose()?, protocols, ..RlpxConfig::new(Arc::new(key)) })
     }
+
+    fn into_net(self, transport: impl Transport) -> Result<net::Config, WhisperError> {
+        let node = engine::relay(self.light, self.min_rating, self.pool_mib)?;
+        let privacy = self.privacy.map_or_else(net::Privacy::default, Into::into);
+        let (dial, relays_file) = (self.peers, self.relays_file.map(Into::into));
+        Ok(net::Config { dial, node, privacy, relays_file, ..net::Config::new(transport) })
+    }
 }
 
 impl Post {
@@ -445,5 +448,35 @@ impl NodeEvent {
             Event::ClockSuspect { ahead, by } => Self::ClockSuspect { ahead, by },
             _ => return None,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use whisper_net::memory::MemoryNetwork;
+
+    use super::*;
+
+    #[test]
+    fn the_author_is_hidden_unless_an_app_says_otherwise_and_relays_are_kept_where_it_says() {
+        let config = NodeConfig {
+            peers: Vec::new(),
+            listen: None,
+            key_file: None,
+            light: false,
+            min_rating: None,
+            pool_mib: 16,
+            ledger: false,
+            privacy: None,
+            relays_file: Some("relays".to_owned()),
+        };
+        let fast = NodeConfig { privacy: Some(Privacy::Fast), ..config.clone() };
+        let network = MemoryNetwork::new();
+        let set = |config: NodeConfig| config.into_net(network.transport("a")).unwrap();
+        let (config, fast) = (set(config), set(fast));
+        assert_eq!(config.relays_file.as_deref(), Some(Path::new("relays")));
+        assert_eq!((config.privacy, fast.privacy), (net::Privacy::Stem, net::Privacy::Fast));
     }
 }
