@@ -87,10 +87,9 @@ impl Book {
         session: &Session,
         mut change: Change,
     ) -> Change {
-        let ends = |session: &Session| session.facts.created_at <= sent_at;
         let id = session.facts.id;
         let others = self.with(&session.facts.peer).filter(|other| other.facts.id != id);
-        for other in others.filter(|other| ends(other)) {
+        for other in others.filter(|other| other.facts.created_at <= sent_at) {
             change.end(other, Ended::ClosedByPeer);
         }
         change.end(session, Ended::ClosedByPeer);
