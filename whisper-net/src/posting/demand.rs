@@ -67,6 +67,18 @@ impl PeerDemand {
         Some(Ok(Choice { target, expected, left_out: left_out.map(|peer| peer.peer).collect() }))
     }
 
+    /// The rating to work for where every ready peer takes the topic; nothing if none is worth the
+    /// patience.
+    pub(crate) fn for_all(
+        &self,
+        patience: Duration,
+        cost: impl Fn(Rating) -> Duration,
+    ) -> Option<Rating> {
+        let ready: Vec<&PeerInfo> = self.peers.iter().filter(|peer| peer.ready).collect();
+        let cost = |rating| cost(on_ladder(rating));
+        self.target(&ready, patience, &cost).map(on_ladder)
+    }
+
     fn takers(&self, submission: &Submission) -> impl Iterator<Item = &PeerInfo> {
         let topic = submission.draft.topic();
         let takes = move |peer: &&PeerInfo| {

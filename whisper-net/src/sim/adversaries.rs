@@ -2,7 +2,10 @@
 
 mod babbler;
 mod deaf;
+mod fickle;
 mod flooder;
+mod liar;
+mod parrot;
 mod rewrapper;
 
 use std::collections::BTreeSet;
@@ -16,8 +19,11 @@ use whisper_core::pow::Rating;
 
 pub use self::babbler::Babbler;
 pub use self::deaf::Deaf;
+pub use self::fickle::Fickle;
 pub use self::flooder::Flood;
 pub use self::flooder::Flooder;
+pub use self::liar::Liar;
+pub use self::parrot::Parrot;
 pub use self::rewrapper::Rewrapper;
 
 /// Who is connected. Each is told that all is wanted, as an honest relay would, so that nobody

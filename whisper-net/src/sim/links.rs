@@ -125,19 +125,11 @@ impl World {
         }
         self.step(
             from,
-            Input::Connected {
-                peer: there,
-                direction: Direction::Outbound,
-                network: Network::Alone(there),
-            },
+            Input::Connected { peer: there, direction: Direction::Outbound, network: network(to) },
         );
         self.step(
             to,
-            Input::Connected {
-                peer: here,
-                direction: Direction::Inbound,
-                network: Network::Alone(here),
-            },
+            Input::Connected { peer: here, direction: Direction::Inbound, network: network(from) },
         );
     }
 
@@ -192,6 +184,12 @@ impl World {
         self.far_ends.push(far_end);
         PeerId::new(self.far_ends.len() as u64 - 1)
     }
+}
+
+/// Where a site is reached: each is in a network of its own, whose shares and budgets outlast its
+/// connections.
+const fn network(site: Site) -> Network {
+    Network::Shared(site.0 as u64)
 }
 
 impl Link {

@@ -28,13 +28,22 @@ pub(super) struct Station {
     /// Only sites of one island are connected.
     pub(super) island: usize,
     pub(super) lines: BTreeMap<PeerId, Line>,
+    /// Until when it is at work on what it has read, in true time.
+    pub(super) busy: Timestamp,
     /// The deadline that the agenda has, in true time.
     pub(super) due: Option<Timestamp>,
 }
 
 impl Station {
     pub(super) fn new(actor: Box<dyn Actor>) -> Self {
-        Self { actor: Some(actor), ahead: 0, island: 0, lines: BTreeMap::new(), due: None }
+        Self {
+            actor: Some(actor),
+            ahead: 0,
+            island: 0,
+            lines: BTreeMap::new(),
+            busy: Timestamp::default(),
+            due: None,
+        }
     }
 
     /// What the clock of this site shows at a true time.

@@ -23,6 +23,7 @@ use super::Site;
 use super::What;
 use super::World;
 use crate::memory::Faults;
+use crate::posting::PeerDemand;
 
 /// A network under attack: honest nodes that publish messages, and adversaries among their peers.
 ///
@@ -52,6 +53,8 @@ pub struct Trial {
     pub node: Config,
     /// What goes wrong on connections.
     pub faults: Faults,
+    /// What they run on.
+    pub machines: Machines,
     /// What they publish together.
     pub traffic: Traffic,
     /// How many adversaries there are.
@@ -62,6 +65,15 @@ pub struct Trial {
     pub span: Duration,
     /// How long an adversary that was cut stays away, until it comes back as somebody else.
     pub returns: Duration,
+}
+
+/// What honest nodes run on.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Machines {
+    /// How long a node works on an envelope that it has read, whatever becomes of it.
+    pub pace: Duration,
+    /// How far the clocks of one half of the nodes, and of adversaries, are ahead.
+    pub clocks: Duration,
 }
 
 /// What honest nodes publish, each as well rated as its node and most neighbours demand.
@@ -86,6 +98,7 @@ impl Default for Trial {
             degree: 8,
             node: Config::default(),
             faults: World::FAULTS,
+            machines: Machines::default(),
             traffic,
             adversaries: 8,
             reach: 3,
@@ -101,12 +114,16 @@ impl Trial {
     pub fn run<A: Actor>(&self, mut adversary: impl FnMut(u64) -> A) -> Outcome {
         let mut world = World::new(self.seed);
         world.set_faults(self.faults.clone());
+        world.set_pace(self.machines.pace);
         let nodes: Vec<_> = (0..self.nodes).map(|_| world.add(self.node)).collect();
+        let ahead = self.machines.clocks.as_millis() as i64;
+        nodes.iter().skip(1).step_by(2).for_each(|site| world.set_clock(*site, ahead));
         world.connect_at_random(&nodes, self.degree);
         world.run(WARM_UP);
         world.take_records();
         for number in 0..self.adversaries {
             let site = world.add_actor(adversary(self.seed.wrapping_mul(1_000) + number as u64));
+            world.set_clock(site, ahead);
             for victim in 0..self.reach {
                 world.connect(site, nodes[(number * self.reach + victim) % nodes.len()]);
             }
@@ -163,10 +180,19 @@ impl Run<'_> {
         let mut content = vec![0; data];
         content.iter_mut().for_each(|byte| *byte = self.world.below(256) as u8);
         let draft = Draft::new(now, ttl, Topic::new(*b"news"), content);
-        let target = self.world.node(author).map_or(Rating::ZERO, demanded);
         let Ok(draft) = draft else { return };
-        let tries = draft.work_for(target).expected_tries();
-        let Ok(envelope) = draft.seal_rated(target) else { return };
+        let cost = |rating| {
+            Duration::from_secs_f64((draft.work_for(rating).expected_tries() / SPEED).min(1e9))
+        };
+        let guarded = self.trial.node.guarded;
+        let target = self.world.node(author).and_then(|node| match guarded {
+            true => demanded(node).for_all(PATIENCE, cost),
+            false => Some(half(node)).filter(|target| cost(*target) <= PATIENCE),
+        });
+        let sealed = target.map(|target| (draft.work_for(target).expected_tries(), target));
+        let sealed =
+            sealed.and_then(|(tries, target)| Some((tries, draft.seal_rated(target).ok()?)));
+        let Some((tries, envelope)) = sealed else { return self.tally.given_up() };
         self.tally.published(envelope.hash(), self.world.now(), tries);
         // What its own node refuses is lost like what no other takes.
         let _ = self.world.publish(author, envelope);
@@ -184,8 +210,12 @@ impl Run<'_> {
                     if self.nodes.contains(&site) {
                         self.tally.cut(honest);
                     }
-                    if !honest {
-                        self.away.push((at.saturating_add(self.trial.returns), other, site));
+                    let back = at.saturating_add(self.trial.returns);
+                    match (self.nodes.contains(&site), honest) {
+                        (true, false) => self.away.push((back, other, site)),
+                        // One that hangs up comes back too.
+                        (false, true) => self.away.push((back, site, other)),
+                        _ => {}
                     }
                 }
                 _ => {}
@@ -194,8 +224,14 @@ impl Run<'_> {
     }
 }
 
-/// What a node and at least half of its peers demand, as the posting of a running node has it.
-fn demanded(node: &Node) -> Rating {
+/// What the peers of a node demand, as the posting of a running node has it.
+fn demanded(node: &Node) -> PeerDemand {
+    let (own, advised) = (node.min_rating(), node.advised_rating());
+    PeerDemand { own, advised, peers: node.peers().collect() }
+}
+
+/// What at least half of all ready peers demand, whoever they are.
+fn half(node: &Node) -> Rating {
     let mut peers: Vec<_> =
         node.peers().filter(|peer| peer.ready).map(|peer| peer.min_rating).collect();
     peers.sort_unstable();
@@ -204,6 +240,10 @@ fn demanded(node: &Node) -> Rating {
 }
 
 const SECOND: Duration = Duration::from_secs(1);
+/// How many tries a second an honest node makes: scaled down, as ratings in trials are.
+const SPEED: f64 = 10_000.0;
+/// How long an honest node works on one message at most.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// Until all have said who they are.
 const WARM_UP: Duration = Duration::from_secs(3);
 /// Until the last message is everywhere or lost.

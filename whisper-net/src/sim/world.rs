@@ -15,6 +15,7 @@ use whisper_core::node::Input;
 use whisper_core::node::Node;
 use whisper_core::node::Output;
 use whisper_core::node::Rejection;
+use whisper_core::packet;
 use whisper_core::peer::PeerId;
 use whisper_core::time::Timestamp;
 
@@ -41,6 +42,8 @@ pub struct World {
     pub(super) far_ends: Vec<Site>,
     pub(super) faults: Faults,
     latencies: Option<(RangeInclusive<Duration>, Duration)>,
+    /// How long a site works on an envelope that it has read.
+    pace: Duration,
     rng: ChaCha20Rng,
     records: Vec<Record>,
     records_packets: bool,
@@ -65,6 +68,7 @@ impl World {
             far_ends: Vec::new(),
             faults: Self::FAULTS,
             latencies: None,
+            pace: Duration::ZERO,
             rng: ChaCha20Rng::seed_from_u64(seed),
             records: Vec::new(),
             records_packets: false,
@@ -81,6 +85,12 @@ impl World {
     /// takes up to `noise` more. What [`Faults::latency`] says holds for older connections.
     pub fn set_latencies(&mut self, base: RangeInclusive<Duration>, noise: Duration) {
         self.latencies = Some((base, noise));
+    }
+
+    /// Sets how long a site works on an envelope that it has read, whatever becomes of it: meanwhile it
+    /// reads nothing. None, unless told otherwise.
+    pub const fn set_pace(&mut self, pace: Duration) {
+        self.pace = pace;
     }
 
     /// Sets whether packets are recorded, which takes as much memory as they do.
@@ -269,11 +279,15 @@ impl World {
 
     /// Reads what has come, until the end is throttled.
     fn read(&mut self, at: Site, peer: PeerId) {
-        while let Some(line) = self.stations[at.0].lines.get_mut(&peer) {
-            if line.throttled > self.now {
+        loop {
+            let Station { lines, busy, .. } = &mut self.stations[at.0];
+            let busy = *busy;
+            let Some(line) = lines.get_mut(&peer) else { return };
+            let until = line.throttled.max(busy);
+            if until > self.now {
                 if !line.wakes && !line.inbox.is_empty() {
                     line.wakes = true;
-                    self.agenda.add(line.throttled, Happening::Wakes(at, peer));
+                    self.agenda.add(until, Happening::Wakes(at, peer));
                 }
                 return;
             }
@@ -282,6 +296,10 @@ impl World {
             if let Some(far) = self.stations[there.0].lines.get_mut(&known_there_as) {
                 far.unread = far.unread.saturating_sub(payload.len());
                 self.write(there, known_there_as);
+            }
+            if !self.pace.is_zero() {
+                let work = self.pace.saturating_mul(envelopes_in(code, &payload));
+                self.stations[at.0].busy = self.now.saturating_add(work);
             }
             self.step(at, Input::Received { peer, code, payload: &payload });
         }
@@ -368,6 +386,19 @@ impl fmt::Debug for World {
 }
 
 /// Uniform over whole milliseconds.
+/// How many envelopes there are in a packet.
+fn envelopes_in(code: u8, payload: &[u8]) -> u32 {
+    let mut list = match packet::check_messages(payload) {
+        Ok(list) if code == packet::code::MESSAGES => list,
+        _ => return 0,
+    };
+    let mut count = 0;
+    while !list.is_empty() && Envelope::read(&mut list).is_ok() {
+        count += 1;
+    }
+    count
+}
+
 fn uniform(range: &RangeInclusive<Duration>, rng: &mut ChaCha20Rng) -> Duration {
     let (least, most) = (range.start().as_millis(), range.end().as_millis());
     let spread = most.saturating_sub(least) as u64;

@@ -16,12 +16,13 @@ use attacks::ATTACKS;
 use attacks::Attack;
 use report::Report;
 
-/// Attacks a simulated network of 24 nodes in five ways, each with the guards on and off, and prints
+/// Attacks a simulated network of 24 nodes in eleven ways, each with the guards on and off, and prints
 /// a table: how many honest messages arrived, how fast, and who was cut. Draws a picture of each.
 #[derive(Debug, Parser)]
 #[command(after_help = "Example: attack --only flood --seed 7 --pictures /tmp/pictures")]
 struct Arguments {
-    /// Run only this attack: expiry, flood, rewrap, dust or deaf.
+    /// Run only this attack: expiry, flood, rewrap, dust, deaf, fickle, clocks, liars, expired, copies
+    /// or returns.
     #[arg(long, value_name = "NAME")]
     only: Option<String>,
     /// What the run is drawn from: the same seed gives the same figures.

@@ -10,6 +10,7 @@ use rand_core::SeedableRng;
 use whisper_core::envelope::Envelope;
 use whisper_core::node::Input;
 use whisper_core::node::Output;
+use whisper_core::node::Violation;
 use whisper_core::packet;
 use whisper_core::packet::Status;
 use whisper_core::packet::code;
@@ -36,6 +37,25 @@ pub struct Flood {
     pub per_second: u32,
     /// How many tries a second it can make.
     pub power: u64,
+    /// How long ago they say to be made: those that lived for less have expired.
+    pub age: Duration,
+    /// How long it stays with a victim until it hangs up, to come back as somebody new.
+    pub stay: Option<Duration>,
+}
+
+impl Default for Flood {
+    /// Empty envelopes of any rating that live for ten seconds, a hundred a second.
+    fn default() -> Self {
+        Self {
+            ttl: Duration::from_secs(10),
+            data: 0,
+            target: Rating::ZERO,
+            per_second: 100,
+            power: 1_000_000,
+            age: Duration::ZERO,
+            stay: None,
+        }
+    }
 }
 
 /// Makes valid envelopes as fast as it is told to and sends each to everybody it is connected with.
@@ -47,6 +67,8 @@ pub struct Flooder {
     rng: ChaCha20Rng,
     due: Option<Timestamp>,
     demanded: BTreeMap<PeerId, Rating>,
+    /// When it hangs up.
+    leaves: Option<Timestamp>,
     /// Thousandths of an envelope that it may still make.
     envelopes: u64,
     /// Tries that it may still make; it goes into debt by one envelope.
@@ -64,6 +86,7 @@ impl Flooder {
             rng,
             due: None,
             demanded: BTreeMap::new(),
+            leaves: None,
             envelopes: 0,
             tries: 0.0,
             made: 0,
@@ -118,8 +141,9 @@ impl Flooder {
         let mut data = vec![0; self.flood.data];
         self.rng.fill_bytes(&mut data);
         let (topic, ttl) = (Topic::random(&mut self.rng), self.flood.ttl.as_secs());
+        let issued = now.saturating_sub(self.flood.age).as_secs();
         let write = |list: &mut Writer| {
-            list.uint(now.as_secs() + ttl).uint(ttl).bytes(topic.as_bytes()).bytes(&data);
+            list.uint(issued + ttl).uint(ttl).bytes(topic.as_bytes()).bytes(&data);
         };
         let mut prefix = Writer::new();
         prefix.list(write);
@@ -144,16 +168,39 @@ impl Flooder {
         let payload = packet::encode_messages(&envelopes);
         self.victims.all(code::MESSAGES, &payload).collect()
     }
+
+    /// Leaves all at once, when it has stayed for long enough.
+    fn hang_up(&mut self, now: Timestamp) -> Vec<Output> {
+        let Some(stay) = self.flood.stay.filter(|_| !self.victims.0.is_empty()) else {
+            self.leaves = None;
+            return Vec::new();
+        };
+        if *self.leaves.get_or_insert(now.saturating_add(stay)) > now {
+            return Vec::new();
+        }
+        self.leaves = None;
+        let victims = std::mem::take(&mut self.victims.0).into_iter();
+        victims.map(|peer| Output::Disconnect(peer, Violation::Unwanted)).collect()
+    }
 }
 
 impl Actor for Flooder {
     fn handle(&mut self, now: Timestamp, input: Input<'_>) -> Vec<Output> {
         let mut outputs = self.victims.follow(&input);
         self.listen(&input);
-        let due = *self.due.get_or_insert(now.saturating_add(TICK));
+        let due = match self.due {
+            Some(due) => due,
+            // Not all at the same moment.
+            None => {
+                let part = self.rng.next_u64() % TICK.as_millis() as u64;
+                now.saturating_add(Duration::from_millis(part + 1))
+            }
+        };
+        self.due = Some(due);
         if due <= now {
             self.due = Some(now.saturating_add(TICK));
             outputs.extend(self.attack(now));
+            outputs.extend(self.hang_up(now));
         }
         outputs
     }

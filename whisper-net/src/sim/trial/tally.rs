@@ -17,6 +17,8 @@ use crate::sim::World;
 /// What is known of honest messages.
 pub(super) struct Tally {
     sent: BTreeMap<[u8; 32], Timestamp>,
+    /// Messages that nobody could be found for.
+    given_up: usize,
     ttl: Duration,
     arrived: BTreeMap<[u8; 32], BTreeSet<Site>>,
     delays: Vec<Duration>,
@@ -31,6 +33,7 @@ impl Tally {
         Self {
             ttl,
             sent: BTreeMap::new(),
+            given_up: 0,
             arrived: BTreeMap::new(),
             delays: Vec::new(),
             tries: 0.0,
@@ -42,6 +45,11 @@ impl Tally {
     pub(super) fn published(&mut self, hash: EnvelopeHash, at: Timestamp, tries: f64) {
         self.sent.insert(*hash.as_bytes(), at);
         self.tries += tries;
+    }
+
+    /// Notes that a message was not sent, since what peers demand cannot be paid.
+    pub(super) const fn given_up(&mut self) {
+        self.given_up += 1;
     }
 
     /// Notes that a node has an envelope. It counts once, though one that was evicted may come again.
@@ -98,11 +106,12 @@ impl Tally {
         let at = |of_hundred: usize| {
             self.delays.get(self.delays.len() * of_hundred / 100).copied().unwrap_or_default()
         };
+        let sent = self.sent.len() + self.given_up;
         let most_pool_bytes = samples.iter().map(|sample| sample.pool_bytes).max();
         Outcome {
             samples,
-            sent: self.sent.len(),
-            delivered: share(self.delays.len(), self.sent.len() * nodes.saturating_sub(1)),
+            sent,
+            delivered: share(self.delays.len(), sent * nodes.saturating_sub(1)),
             median: at(50),
             p99: at(99),
             most_pool_bytes: most_pool_bytes.unwrap_or_default(),
