@@ -385,7 +385,6 @@ impl fmt::Debug for World {
     }
 }
 
-/// Uniform over whole milliseconds.
 /// How many envelopes there are in a packet.
 fn envelopes_in(code: u8, payload: &[u8]) -> u32 {
     let mut list = match packet::check_messages(payload) {
@@ -399,6 +398,7 @@ fn envelopes_in(code: u8, payload: &[u8]) -> u32 {
     count
 }
 
+/// Uniform over whole milliseconds.
 fn uniform(range: &RangeInclusive<Duration>, rng: &mut ChaCha20Rng) -> Duration {
     let (least, most) = (range.start().as_millis(), range.end().as_millis());
     let spread = most.saturating_sub(least) as u64;

@@ -144,7 +144,7 @@ pub(crate) const ATTACKS: [Attack; 11] = [
         adversary: Adversary::Hurries(Flood {
             ttl: 1,
             data: 300,
-            per_second: 50,
+            per_second: 10,
             rated: 1e-3,
             power: 20_000,
             ..Flood::NONE
@@ -226,7 +226,10 @@ impl Attack {
                 let faults = Faults { buffer: 4 * 1024, ..World::FAULTS };
                 Trial { faults, ..trial }.run(|_| Deaf::default())
             }
-            Adversary::ChangesItsMind => trial.run(|_| Fickle::default()),
+            Adversary::ChangesItsMind => {
+                let faults = Faults { buffer: 4 * 1024, ..World::FAULTS };
+                Trial { faults, ..trial }.run(|_| Fickle::default())
+            }
             Adversary::Lies => {
                 // Twelve at each node, which has eight honest peers.
                 let demand = Rating::new(1e300)?;
