@@ -27,6 +27,7 @@ mod restart;
 mod signs;
 mod storage;
 mod strangers;
+pub(super) mod stuck;
 mod topics;
 
 const NOW: Timestamp = Timestamp::from_secs(1_750_000_000);

@@ -1,13 +1,10 @@
 //! What must change nothing: forged, cut, repeated, passed on, out of time.
 
 use alloc::format;
-use core::convert::Infallible;
-
-use chacha20::rand_core::TryCryptoRng;
-use chacha20::rand_core::TryRng;
 
 use super::super::channel::Content;
 use super::super::seed::Invitation;
+use super::stuck::Stuck;
 use super::*;
 use crate::crypto::Secret;
 use crate::crypto::ecies;
@@ -255,28 +252,6 @@ fn a_signed_or_padded_message_is_no_session_message() {
         assert_eq!(bob.open(NOW, &envelope), Err(OpenError::Malformed));
     }
 }
-
-/// A source that is stuck.
-struct Stuck(u8);
-
-impl TryRng for Stuck {
-    type Error = Infallible;
-
-    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
-        Ok(u32::from_ne_bytes([self.0; 4]))
-    }
-
-    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
-        Ok(u64::from_ne_bytes([self.0; 8]))
-    }
-
-    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
-        bytes.fill(self.0);
-        Ok(())
-    }
-}
-
-impl TryCryptoRng for Stuck {}
 
 #[test]
 fn c7_a_stuck_random_source_is_an_error_and_moves_nothing() {

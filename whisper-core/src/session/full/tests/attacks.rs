@@ -19,6 +19,7 @@ use crate::session::full::layout::Inner;
 use crate::session::full::layout::Parts;
 use crate::session::full::transcript::Transcript;
 use crate::session::prekeys::Prekey;
+use crate::session::tests::stuck::Stuck;
 
 fn invite(from: &Party, to: &Party, text: &[u8], rng: &mut impl CryptoRng) -> Invited {
     from.inviter(true).invite(NOW, &to.card(false), false, &app(NOW, text), rng).unwrap()
@@ -134,28 +135,6 @@ fn no_packet_with_a_flipped_bit_opens_or_moves_the_session() {
     }
     assert_eq!(bob.hear(NOW, &packet).unwrap(), b"hello");
 }
-
-/// Gives the same bytes for ever.
-struct Stuck(u8);
-
-impl TryRng for Stuck {
-    type Error = Infallible;
-
-    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
-        Ok(u32::from_ne_bytes([self.0; 4]))
-    }
-
-    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
-        Ok(u64::from_ne_bytes([self.0; 8]))
-    }
-
-    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
-        bytes.fill(self.0);
-        Ok(())
-    }
-}
-
-impl TryCryptoRng for Stuck {}
 
 #[test]
 fn c7_with_a_stuck_random_source_no_two_invitations_share_a_key_unless_they_are_equal() {
